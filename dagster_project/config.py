@@ -1,0 +1,119 @@
+"""Typed settings: the environment (prefix C360_) and `.env`, nothing else.
+
+Belongs here: every setting, its meaning and its default. A missing one is an error that names it.
+Does not belong here: connecting to anything (warehouse/, sources/).
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from dagster_project.errors import ConfigError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
+ENV_PREFIX = "C360_"
+
+
+class Settings(BaseSettings):
+    """One instance is one environment. Times are IANA zones, paths absolute, URLs SQLAlchemy's."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow"
+    )
+
+    profile: Literal["demo", "production"] = "demo"
+    home: Path = PROJECT_ROOT / ".local"
+    warehouse_url: str | None = None
+    # May create databases and roles: the demo company and the first set-up need it, refreshes do not.
+    warehouse_admin_url: str | None = None
+    time_zone: str = "Europe/Moscow"
+    refresh_cron: str = "0 3 * * *"
+    # The company's own numbers, comma separated: never a customer's identifier.
+    company_phones: str = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Moscow") from error
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    def source_url(self, source: str) -> str | None:
+        """C360_SOURCE_<NAME>_URL, checked for form; None where the demo's own database serves."""
+        setting = f"{ENV_PREFIX}SOURCE_{source.upper()}_URL"
+        value = self._extra(f"source_{source}_url")
+        if not value:
+            if self.profile == "production":
+                raise ConfigError(
+                    f"{setting} is not set.",
+                    f"Set it to the {source} database's SQLAlchemy URL, or take {source} out of "
+                    "vars.sources in dbt_project/dbt_project.yml.",
+                )
+            return None
+        return checked_url(setting, value)
+
+    def source_time_zone(self, source: str) -> str:
+        """C360_SOURCE_<NAME>_TIME_ZONE: the zone of a source that writes local time."""
+        zone = self._extra(f"source_{source}_time_zone") or self.time_zone
+        return self._known_zone(zone)
+
+    def _extra(self, name: str) -> str:
+        # pydantic-settings reads unknown C360_ names from .env only; the environment goes first.
+        import os
+
+        return os.environ.get(f"{ENV_PREFIX}{name.upper()}", "") or str(
+            (self.model_extra or {}).get(f"{ENV_PREFIX.lower()}{name}", "")
+            or (self.model_extra or {}).get(name, "")
+        )
+
+
+def checked_url(setting: str, value: str) -> str:
+    """`value` if SQLAlchemy can read it and it names its driver. Raises ConfigError naming `setting`."""
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            f"{setting} is not a database URL.",
+            "Write it as driver://user:password@host:port/database, "
+            "for example postgresql+psycopg://… or mysql+pymysql://…",
+        ) from error
+    if "+" not in url.drivername:
+        raise ConfigError(
+            f"{setting} does not name its driver.",
+            "Begin it with postgresql+psycopg:// or mysql+pymysql://",
+        )
+    return value
+
+
+@lru_cache
+def source_contracts() -> dict[str, list[str]]:
+    """Source → the contracts it fills: `vars.sources` of dbt_project.yml, the project's one list of sources."""
+    project = yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
+    return project["vars"]["sources"]
+
+
+def load_settings() -> Settings:
+    """The environment's settings. Raises ConfigError that names each setting that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{ENV_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigError(f"Settings are wrong: {wrong}.", "Mend them in the environment or in .env.") from None

@@ -1,0 +1,39 @@
+"""Errors that a person can mend.
+
+Belongs here: the error types that every layer raises on purpose. Each carries what is wrong
+and what to do, and never a personal value. Does not belong here: how they are shown (cli.py)
+or when they are retried (assets/).
+"""
+
+
+class C360Error(Exception):
+    """What is wrong (`problem`) and what to do about it (`remedy`), both one line, no personal data."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem} {remedy}".strip())
+
+
+class ConfigError(C360Error):
+    """A setting is missing or wrong."""
+
+
+class SourceError(C360Error):
+    """A source answered with something that a retry will not mend."""
+
+
+class SourceUnavailable(C360Error):
+    """A source did not answer; a retry may help."""
+
+
+class WarehouseError(C360Error):
+    """The warehouse cannot be reached or is not as it must be."""
+
+
+class GateError(C360Error):
+    """A gate stopped the data, or cannot be evaluated."""
+
+
+class RefreshBusy(C360Error):
+    """Another refresh holds the warehouse."""

@@ -1,0 +1,130 @@
+"""Connections to the warehouse: SQLAlchemy for statements, ADBC for Arrow.
+
+Belongs here: opening and naming connections. Does not belong here: SQL.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from dagster_project.config import Settings, checked_url, source_contracts
+from dagster_project.errors import WarehouseError
+from dagster_project.warehouse import schema
+from dagster_project.warehouse.embedded import EmbeddedServer
+
+DATABASE = "c360"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One warehouse database. `url` is the owner's; `admin_url` may create databases (demo, tests)."""
+
+    url: URL
+    admin_url: URL | None = field(default=None, repr=False)
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        return sa.create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+
+    def admin_engine(self, database: str | None = None) -> sa.Engine:
+        """An autocommit engine of the administrator's, on `database` (default: the warehouse's)."""
+        if self.admin_url is None:
+            raise WarehouseError(
+                "This needs an administrator of the warehouse.",
+                "Set C360_WAREHOUSE_ADMIN_URL to a role that may create databases and roles.",
+            )
+        url = self.admin_url.set(database=database or self.url.database)
+        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction. A server that cannot be reached is a WarehouseError naming host and port."""
+        try:
+            connection = self.engine.connect()
+        except sa.exc.OperationalError as error:
+            raise unreachable(self.url, error) from error
+        with connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def arrow(self) -> Iterator[adbc.Connection]:
+        """An ADBC connection; commit it yourself."""
+        try:
+            connection = adbc.connect(self.libpq_url())
+        except adbc.Error as error:
+            raise unreachable(self.url, error) from error
+        with connection:
+            yield connection
+
+    def read(self, query: str) -> pa.Table:
+        """The query's rows as Arrow. Text columns come as large or plain strings, numerics as text: cast."""
+        with self.arrow() as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetch_arrow_table()
+
+    def write(self, table: pa.Table, schema_name: str, name: str, mode: str = "create") -> None:
+        """`table` as schema.name. mode: create, append or replace (ADBC's ingest modes)."""
+        with self.arrow() as connection:
+            with connection.cursor() as cursor:
+                cursor.adbc_ingest(name, table, mode=mode, db_schema_name=schema_name)
+            connection.commit()
+
+    def libpq_url(self) -> str:
+        """The URL as libpq (ADBC, dlt) writes it."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def open_warehouse(settings: Settings, start: bool = True) -> Warehouse:
+    """The configured warehouse: C360_WAREHOUSE_URL, or the embedded server (started unless told not to)."""
+    if settings.warehouse_url:
+        url = make_url(checked_url("C360_WAREHOUSE_URL", settings.warehouse_url))
+        admin = settings.warehouse_admin_url
+        return Warehouse(url, make_url(checked_url("C360_WAREHOUSE_ADMIN_URL", admin)) if admin else None)
+    if settings.profile == "production":
+        from dagster_project.errors import ConfigError
+
+        raise ConfigError(
+            "C360_WAREHOUSE_URL is not set.",
+            "In production the warehouse is a server of yours: postgresql+psycopg://c360_owner:…@host:5432/c360",
+        )
+    server = embedded_server(settings.home)
+    if start:
+        server.start()
+    elif not server.is_running():
+        raise WarehouseError("The embedded warehouse is not running.", "Run `c360 warehouse start`.")
+    # The administrator's password is the server's; the owner gets the same one, for both live in one file.
+    warehouse = Warehouse(
+        server.url(schema.OWNER, database=DATABASE), server.url(database=DATABASE)
+    )
+    if start:
+        _ensure_database(warehouse, server.password())
+    return warehouse
+
+
+def embedded_server(home: Path) -> EmbeddedServer:
+    return EmbeddedServer(home / "warehouse")
+
+
+def _ensure_database(warehouse: Warehouse, password: str) -> None:
+    with warehouse.admin_engine("postgres").connect() as admin:
+        if schema.create_database(admin, DATABASE):
+            schema.create_roles(admin, DATABASE, password)
+    with warehouse.begin() as connection:
+        schema.prepare(connection, list(source_contracts()))
+
+
+def unreachable(url: URL, error: Exception) -> WarehouseError:
+    """The error for a server that does not answer; names host, port, database and user, never the password."""
+    said = str(error.__cause__ or error).strip().splitlines()
+    return WarehouseError(
+        f"The warehouse at {url.host}:{url.port}/{url.database} does not answer for {url.username}: "
+        f"{said[0] if said else type(error).__name__}.",
+        "Is the server up and C360_WAREHOUSE_URL right? The embedded one: `c360 warehouse start`.",
+    )

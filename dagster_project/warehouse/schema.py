@@ -1,0 +1,60 @@
+"""Schemas and roles of the warehouse, and how an empty server becomes one.
+
+Belongs here: names others rely on, ownership and grants. Does not belong here: tables (each layer
+makes its own) and the masked views of the marts (publish.py).
+"""
+
+import secrets
+
+import sqlalchemy as sa
+
+OWNER = "c360_owner"  # builds
+BI = "c360_bi"  # reads the marts, personal fields masked
+AGENT = "c360_agent"  # reads the customer card
+
+STAGING, INTERMEDIATE, IDENTITY = "staging", "intermediate", "identity"
+MARTS_BUILD = "marts_build"  # unseen: dbt builds here, the gates look here
+MARTS = "marts"  # what readers see: complete, gated states only
+BI_VIEWS = "bi"  # the marts with personal fields masked
+QUARANTINE, OPS = "quarantine", "ops"
+SCHEMAS = (STAGING, INTERMEDIATE, IDENTITY, MARTS_BUILD, MARTS, BI_VIEWS, QUARANTINE, OPS)
+
+
+def raw_schema(source: str) -> str:
+    return f"raw_{source}"
+
+
+def prepare(connection: sa.Connection, sources: list[str]) -> None:
+    """Makes every schema; the connection is the owner's. Idempotent."""
+    for schema in (*SCHEMAS, *map(raw_schema, sources)):
+        connection.execute(sa.text(f"create schema if not exists {schema}"))
+
+
+def create_roles(admin: sa.Connection, database: str, owner_password: str | None) -> None:
+    """Makes the roles and gives `database` to the owner. `admin` may create roles. Idempotent.
+
+    Readers cannot log in until an administrator gives them a password.
+    """
+    existing = set(admin.scalars(sa.text("select rolname from pg_roles")))
+    for role in (OWNER, BI, AGENT):
+        if role not in existing:
+            admin.execute(sa.text(f"create role {role} nologin"))
+    if owner_password:
+        admin.exec_driver_sql(f"alter role {OWNER} login password '{owner_password}'")
+    admin.exec_driver_sql(f'alter database "{database}" owner to {OWNER}')
+    admin.exec_driver_sql(f"alter role {BI} in database \"{database}\" set search_path = {BI_VIEWS}, {MARTS}")
+    # The owner grants on its schemas to the readers; the readers see nothing else.
+    admin.exec_driver_sql(f'revoke all on database "{database}" from public')
+    admin.exec_driver_sql(f'grant connect on database "{database}" to {BI}, {AGENT}')
+
+
+def create_database(admin: sa.Connection, name: str, owner: str | None = None) -> bool:
+    """Makes database `name` (`admin` in autocommit); False if it was there."""
+    if admin.scalar(sa.text("select 1 from pg_database where datname = :name"), {"name": name}):
+        return False
+    admin.exec_driver_sql(f'create database "{name}"' + (f" owner {owner}" if owner else ""))
+    return True
+
+
+def new_password() -> str:
+    return secrets.token_urlsafe(24)
