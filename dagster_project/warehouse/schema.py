@@ -41,6 +41,7 @@ def create_roles(admin: sa.Connection, database: str, owner_password: str | None
             admin.execute(sa.text(f"create role {role} nologin"))
     if owner_password:
         admin.exec_driver_sql(f"alter role {OWNER} login password '{owner_password}'")
+    admin.exec_driver_sql(f"alter role {OWNER} set timezone = 'UTC'")
     admin.exec_driver_sql(f'alter database "{database}" owner to {OWNER}')
     admin.exec_driver_sql(f"alter role {BI} in database \"{database}\" set search_path = {BI_VIEWS}, {MARTS}")
     # The owner grants on its schemas to the readers; the readers see nothing else.
