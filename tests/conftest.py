@@ -1,0 +1,36 @@
+"""Fixtures that every test may use: one real PostgreSQL a session, an empty warehouse a test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.config import Settings, source_contracts
+from dagster_project.warehouse import Warehouse, open_warehouse, schema
+from dagster_project.warehouse.connect import embedded_server
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a demo environment below a temporary folder; its server stops with the session."""
+    home: Path = tmp_path_factory.mktemp("c360")
+    yield Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
+    embedded_server(home).stop()
+
+
+@pytest.fixture(scope="session")
+def warehouse(settings: Settings) -> Warehouse:
+    """A real warehouse, its schemas made; tests that write use tables of their own or clean_warehouse."""
+    return open_warehouse(settings)
+
+
+@pytest.fixture
+def clean_warehouse(warehouse: Warehouse) -> Warehouse:
+    """The warehouse with every schema of ours empty."""
+    sources = list(source_contracts())
+    with warehouse.begin() as connection:
+        for name in (*schema.SCHEMAS, *map(schema.raw_schema, sources)):
+            connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+        schema.prepare(connection, sources)
+    return warehouse
