@@ -20,6 +20,7 @@ create table res_partner (
     city varchar,
     country_id integer,                  -- res_country's own numbers: 188 is Russia
     lang varchar,
+    birthdate_date date,                 -- OCA partner_contact_birthdate; loyalty forms ask for it
     company_id integer,
     active boolean,
     create_date timestamp,
@@ -151,8 +152,7 @@ create table pos_order (
     email varchar,
     mobile varchar,
     is_refund boolean,
-    refunded_order_id integer,           -- the till order that is returned
-    origin varchar,                      -- 'WooCommerce <order id>' where a web order is returned in a store
+    refunded_order_id integer,           -- the till order that is returned; null where a web order is
     create_date timestamp,
     write_date timestamp
 );
@@ -167,7 +167,9 @@ create table pos_order_line (
     discount numeric(6, 2),
     price_subtotal numeric(16, 2),
     price_subtotal_incl numeric(16, 2),
-    refunded_orderline_id integer,
+    refunded_orderline_id integer,       -- the line of the till order that is returned
+    sale_order_origin_id integer,        -- pos_sale: the sale order (so the mirrored web order) that is returned
+    sale_order_line_id integer,
     create_date timestamp,
     write_date timestamp
 );

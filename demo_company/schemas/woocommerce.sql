@@ -19,7 +19,7 @@ create table wp_wc_orders (
     transaction_id varchar(100),
     ip_address varchar(100),
     user_agent text,
-    customer_note text
+    customer_note text                   -- of a refund: its reason
 );
 
 create table wp_wc_order_addresses (
@@ -62,7 +62,7 @@ create table wp_wc_order_operational_data (
 create table wp_wc_orders_meta (
     id bigint primary key,
     order_id bigint not null,
-    meta_key varchar(255),               -- _wc_order_attribution_*, _pickup_location (the store's name), _refund_reason
+    meta_key varchar(255),               -- _wc_order_attribution_*, _pickup_location (the store's name), _loyalty_card (its code)
     meta_value text
 );
 
@@ -76,7 +76,7 @@ create table wp_woocommerce_order_items (
 create table wp_woocommerce_order_itemmeta (
     meta_id bigint primary key,
     order_item_id bigint not null,
-    meta_key varchar(255),               -- line_item: _product_id, _sku, _qty, _line_subtotal, _line_total, _line_tax; shipping: method_id, cost; coupon: discount_amount; refunds: _refunded_item_id
+    meta_key varchar(255),               -- line_item: _product_id, _sku, _qty, _line_subtotal, _line_total, _line_tax; shipping: method_id (flat_rate, local_pickup), cost; coupon: discount_amount; refunds: _refunded_item_id
     meta_value text
 );
 
