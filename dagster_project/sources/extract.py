@@ -1,0 +1,277 @@
+"""Extraction: what changed in a source since the last finished load, into raw_<source>.
+
+Belongs here: one dlt pipeline run a source, and what it reports. Does not belong here: declarations,
+windows (window.py), keys (keys.py), judging the rows (quality/), Dagster.
+
+A window begins at the last *finished* load's watermark less the look-back. A load that was killed never
+moved it, so the next one reads the same rows again; merging by key makes that harmless.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from dagster_project.errors import C360Error, SourceError, WarehouseError
+from dagster_project.sources import keys, window
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.failures import translate
+from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
+from dagster_project.sources.window import Window
+from dagster_project.warehouse import Warehouse, schema
+
+CHUNK_ROWS = 50_000
+DELETED_AT = "_deleted_at"
+
+
+@dataclass
+class TableLoad:
+    """What one refresh did to one raw table. Rows are counted; watermarks as the source writes them."""
+
+    table: str
+    rows_at_source: int = 0
+    rows_loaded: int = 0
+    tombstones: int = 0
+    returned: int = 0
+    watermark_from: str | None = None
+    watermark_to: str | None = None
+    new_columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """`load_id` is dlt's, None where nothing was new."""
+
+    source: str
+    load_id: str | None
+    tables: list[TableLoad]
+
+
+def extract(
+    source: Source,
+    url: str,
+    warehouse: Warehouse,
+    work_dir: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    may_be_emptied: frozenset[str] = frozenset(),
+) -> Extraction:
+    """Brings raw_<source> up to the source. `work_dir` holds dlt's files meanwhile.
+
+    `may_be_emptied` names tables (`source.table`) that may lose all their rows.
+    Raises SourceError (mend it), SourceUnavailable (try again) or WarehouseError.
+    """
+    place = make_url(url)
+    engine = source_engine(place)
+    try:
+        reflected = reflect(source, engine)
+        new_columns = new_and_retyped(source, reflected, warehouse)
+        windows = window.windows(source, reflected, warehouse)
+        loads = {t.name: TableLoad(t.name, new_columns=new_columns[t.name]) for t in source.tables}
+        with engine.connect() as connection:
+            for table in source.tables:
+                load = loads[table.name]
+                load.watermark_from = window.as_text(windows[table.name].since)
+                keys.refuse_duplicates(source, windows[table.name], reflected, connection)
+                load.rows_at_source = _count(reflected[table.name], connection)
+                if f"{source.name}.{table.name}" not in may_be_emptied:
+                    _refuse_emptied(source, load, warehouse)
+                if not load.rows_at_source:
+                    _make_empty_table(source, table, reflected, warehouse)
+        resources = [_resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables]
+        load_id = _run_dlt(source, resources, loads, warehouse, work_dir, place)
+        keys.index(source, warehouse)
+        with engine.connect() as connection:
+            for table in source.tables:
+                if table.deletes == "compared":
+                    load = loads[table.name]
+                    load.tombstones, load.returned = keys.compare(
+                        source, table, reflected, connection, warehouse
+                    )
+    except C360Error:
+        raise
+    except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
+        raise translate(error, source.name, place, "reading") from error
+    finally:
+        engine.dispose()
+    window.finish(
+        source,
+        {name: load.watermark_to for name, load in loads.items()},
+        {name: load.rows_at_source for name, load in loads.items()},
+        load_id,
+        warehouse,
+    )
+    progress(f"{source.name}: {sum(load.rows_loaded for load in loads.values())} rows")
+    return Extraction(source.name, load_id, list(loads.values()))
+
+
+def source_engine(url: URL) -> sa.Engine:
+    """An engine that reads: time-outs set, text as UTF-8, server-side cursors."""
+    arguments: dict[str, Any] = {"connect_timeout": 10}
+    if url.get_backend_name() == "postgresql":
+        arguments |= {"options": "-c default_transaction_read_only=on -c timezone=UTC", "client_encoding": "utf8"}
+    elif url.get_backend_name() == "mysql":
+        arguments |= {"charset": "utf8mb4"}
+    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
+
+
+def _count(table: sa.Table, connection: sa.Connection) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def _refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> None:
+    """A table that had rows and now has none is a broken source far more often than an empty one."""
+    if load.rows_at_source:
+        return
+    raw = f'{schema.raw_schema(source.name)}."{load.table}"'
+    with warehouse.begin() as connection:
+        if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) is None:
+            return
+        had = connection.scalar(sa.text(f"select count(*) from {raw} where {DELETED_AT} is null"))
+    if had:
+        name = f"{source.name}.{load.table}"
+        raise SourceError(
+            f"{name} returns no rows where there were {had}.",
+            f"Mend the source; if it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
+        )
+
+
+def _resource(
+    engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad
+) -> Any:
+    from dlt.sources.sql_database import sql_table
+
+    table = of.table
+    where = of.where(source, reflected)
+    absent = _absent(table, reflected)
+
+    def in_window(query: sa.Select, _: sa.Table) -> sa.Select:
+        return query if where is None else query.where(where)
+
+    def complete(rows: pa.Table) -> pa.Table:
+        if table.watermark:
+            latest = window.as_text(_latest_watermark(rows.column(table.watermark)))
+            load.watermark_to = max(filter(None, (load.watermark_to, latest)), default=None)
+        for name in absent:
+            rows = rows.append_column(name, pa.nulls(len(rows), pa.string()))
+        return rows.append_column(DELETED_AT, pa.nulls(len(rows), pa.timestamp("us", "UTC")))
+
+    resource = sql_table(
+        engine,
+        table=table.name,
+        metadata=reflected[table.name].metadata,
+        backend="pyarrow",
+        chunk_size=CHUNK_ROWS,
+        reflection_level="full_with_precision",
+        query_adapter_callback=in_window,
+        primary_key=list(table.key),
+        write_disposition="merge",
+    )
+    resource.apply_hints(
+        columns={
+            DELETED_AT: {"data_type": "timestamp", "nullable": True},
+            **{name: {"data_type": "text", "nullable": True} for name in absent},
+        }
+    )
+    return resource.add_map(complete)
+
+
+def _make_empty_table(source: Source, table: Table, reflected: Reflected, warehouse: Warehouse) -> None:
+    """dlt makes a table with its first row; staging reads it before that."""
+
+    def generic(column: sa.Column) -> sa.types.TypeEngine:
+        try:
+            return column.type.as_generic()
+        except NotImplementedError:
+            return sa.Text()
+
+    like = sa.Table(
+        table.name,
+        sa.MetaData(schema=schema.raw_schema(source.name)),
+        *(sa.Column(column.name, generic(column)) for column in reflected[table.name].columns),
+        *(sa.Column(name, sa.Text()) for name in _absent(table, reflected)),
+        sa.Column(DELETED_AT, sa.DateTime(timezone=True)),
+        sa.Column("_dlt_load_id", sa.Text()),
+    )
+    with warehouse.begin() as connection:
+        like.create(connection, checkfirst=True)
+
+
+def _absent(table: Table, reflected: Reflected) -> list[str]:
+    return [name for name in table.optional if name not in reflected[table.name].c]
+
+
+def _latest_watermark(column: pa.ChunkedArray) -> Any:
+    """The latest value that may be a watermark: one row dated 9999 must not hide the others."""
+    if pa.types.is_timestamp(column.type):
+        limit = pa.scalar(window.horizon(), pa.timestamp("us", "UTC")).cast(pa.timestamp("us", column.type.tz))
+        column = column.filter(pc.less_equal(column, limit.cast(column.type)))
+    return pc.max(column).as_py()
+
+
+def _run_dlt(
+    source: Source,
+    resources: list[Any],
+    loads: dict[str, TableLoad],
+    warehouse: Warehouse,
+    work_dir: Path,
+    place: URL,
+) -> str | None:
+    os.environ.update(
+        RUNTIME__DLTHUB_TELEMETRY="false",
+        RUNTIME__LOG_LEVEL="CRITICAL",  # its log lines may quote values
+        NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID="true",
+        EXTRACT__NEXT_ITEM_MODE="fifo",  # one table at a time: one connection, one chunk in memory
+        LOAD__WORKERS="2",
+        LOAD__RAISE_ON_MAX_RETRIES="2",
+        DESTINATION__POSTGRES__CREATE_INDEXES="true",
+    )
+    import dlt
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    logging.getLogger("dlt").setLevel(logging.CRITICAL)
+    pipeline = dlt.pipeline(
+        pipeline_name=schema.raw_schema(source.name),
+        pipelines_dir=str(work_dir / "dlt"),
+        destination=dlt.destinations.postgres(credentials=warehouse.libpq_url()),
+        dataset_name=schema.raw_schema(source.name),
+    )
+    try:
+        if pipeline.has_pending_data:
+            pipeline.abort_packages()  # a killed run's: its window is read again below
+        info = pipeline.run(resources, loader_file_format="parquet")
+    except PipelineStepFailed as failed:
+        raise _cause(failed, source, warehouse, place) from failed
+    counts = pipeline.last_trace.last_normalize_info.row_counts if pipeline.last_trace else {}
+    for name, load in loads.items():
+        load.rows_loaded = counts.get(name, 0)
+    return info.loads_ids[0] if info.loads_ids else None
+
+
+def _cause(failed: Any, source: Source, warehouse: Warehouse, place: URL) -> C360Error:
+    """Whose fault a failed dlt step is: reading fails at the source, everything later at the warehouse or disk."""
+    chain: list[BaseException] = []
+    error: BaseException | None = failed
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    for link in chain:
+        if isinstance(link, OSError) and link.errno == 28:
+            return WarehouseError(
+                f"{source.name}: no space left on the disk while loading.",
+                "Make room below C360_HOME and the warehouse's data folder, then run the refresh again.",
+            )
+    if failed.step == "extract":
+        return translate(chain[-1] if len(chain) > 1 else failed, source.name, place, "reading")
+    said = str(chain[-1]).strip().splitlines() or [type(chain[-1]).__name__]
+    return WarehouseError(
+        f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
+        f"failed: {said[0]}.",
+        "Mend the warehouse and run the refresh again: it reads the same rows anew.",
+    )

@@ -1,0 +1,102 @@
+"""Keys: duplicates refused before they are loaded, rows that left the source marked by a tombstone.
+
+Belongs here: the two questions that only the whole key set answers. Does not belong here: rows' values.
+"""
+
+import sqlalchemy as sa
+from psycopg import sql as pgsql
+
+from dagster_project.errors import SourceError
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.reflect import Reflected
+from dagster_project.sources.window import Window
+from dagster_project.warehouse import Warehouse, schema
+
+CHUNK_ROWS = 100_000
+
+
+def refuse_duplicates(
+    source: Source, window: Window, reflected: Reflected, connection: sa.Connection
+) -> None:
+    """Raises SourceError where the window holds one key twice. Free where the source keeps the key unique."""
+    table = window.table
+    if table.name in reflected.enforced_keys:
+        return
+    columns = [reflected[table.name].c[name] for name in table.key]
+    twice = sa.select(*columns).group_by(*columns).having(sa.func.count() > 1)
+    if (where := window.where(source, reflected)) is not None:
+        twice = twice.where(where)
+    count = connection.scalar(sa.select(sa.func.count()).select_from(twice.subquery()))
+    if count:
+        key = ", ".join(table.key)
+        raise SourceError(
+            f"{source.name}: {count} values of the key ({key}) stand more than once in {table.name}; "
+            "nothing of it was loaded.",
+            f"Mend them at the source: select {key} from {table.name} group by {key} having count(*) > 1.",
+        )
+
+
+def index(source: Source, warehouse: Warehouse) -> None:
+    """Gives each raw table its unique key, by which merges, gates and staging find rows."""
+    raw = schema.raw_schema(source.name)
+    with warehouse.engine.connect() as target, target.begin():
+        driver = target.connection.driver_connection
+        assert driver is not None
+        for table in source.tables:
+            driver.execute(
+                pgsql.SQL("create unique index if not exists {} on {} ({})").format(
+                    pgsql.Identifier(f"{table.name}_key"),
+                    pgsql.Identifier(raw, table.name),
+                    pgsql.SQL(", ").join(map(pgsql.Identifier, table.key)),
+                )
+            )
+
+
+def compare(
+    source: Source,
+    table: Table,
+    reflected: Reflected,
+    connection: sa.Connection,
+    warehouse: Warehouse,
+) -> tuple[int, int]:
+    """Sets and lifts tombstones of one table by its whole key set: (rows now gone, rows back).
+
+    Quarantined rows that are gone leave the quarantine with their source.
+    """
+    raw = schema.raw_schema(source.name)
+    columns = [reflected[table.name].c[name] for name in table.key]
+    names = pgsql.SQL(", ").join(map(pgsql.Identifier, table.key))
+    result = connection.execution_options(yield_per=CHUNK_ROWS).execute(sa.select(*columns))
+    with warehouse.engine.connect() as target, target.begin():
+        driver = target.connection.driver_connection
+        assert driver is not None
+        with driver.cursor() as cursor:
+            cursor.execute(
+                pgsql.SQL(
+                    "create temporary table source_keys on commit drop as select {} from {} limit 0"
+                ).format(names, pgsql.Identifier(raw, table.name))
+            )
+            with cursor.copy(pgsql.SQL("copy source_keys ({}) from stdin").format(names)) as copy:
+                for row in result:
+                    copy.write_row(row)
+            same = pgsql.SQL(" and ").join(
+                pgsql.SQL("s.{0} = r.{0}").format(pgsql.Identifier(name)) for name in table.key
+            )
+            cursor.execute("analyze source_keys")
+            statement = """
+                update {raw} r set _deleted_at = {now}
+                where r._deleted_at is {state} and {negation} exists (select from source_keys s where {same})
+                """
+            counts = []
+            for now, state, negation in (("now()", "null", "not"), ("null", "not null", "")):
+                cursor.execute(
+                    pgsql.SQL(statement).format(
+                        raw=pgsql.Identifier(raw, table.name),
+                        now=pgsql.SQL(now),
+                        state=pgsql.SQL(state),
+                        negation=pgsql.SQL(negation),
+                        same=same,
+                    )
+                )
+                counts.append(cursor.rowcount)
+    return counts[0], counts[1]

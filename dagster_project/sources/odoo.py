@@ -1,0 +1,67 @@
+"""Odoo (PostgreSQL): partners, sale orders, tills, pick-ups, loyalty, products.
+
+Every table moves its write_date (naive UTC). `active = false` is archived, but deletes and partner
+merges are hard: key sets are compared. `mobile` and the normalised columns depend on release and modules.
+"""
+
+from dagster_project.sources.declaration import Source, Table, columns
+
+
+def _table(name: str, needs: str, optional: str = "") -> Table:
+    return Table(
+        name,
+        key=("id",),
+        watermark="write_date",
+        needs=columns(f"{needs} create_date"),
+        optional=columns(optional),
+        deletes="compared",
+    )
+
+
+SOURCE = Source(
+    name="odoo",
+    kind="ERP",
+    description="Odoo: partners, orders, tills, pick-ups, loyalty and products",
+    tables=(
+        _table(
+            "res_partner",
+            "name parent_id is_company type email phone vat ref street street2 zip city country_id active",
+            optional="mobile email_normalized phone_sanitized",
+        ),
+        _table("res_users", "login partner_id active"),
+        _table("product_template", "name categ_id list_price active"),
+        _table("product_product", "product_tmpl_id default_code barcode standard_price active"),
+        _table(
+            "sale_order",
+            "name partner_id partner_shipping_id date_order state amount_untaxed amount_tax amount_total "
+            "currency_id client_order_ref origin user_id team_id campaign_id medium_id source_id",
+        ),
+        _table(
+            "sale_order_line",
+            "order_id product_id name product_uom_qty price_unit discount price_subtotal price_tax price_total",
+        ),
+        _table(
+            "stock_picking",
+            "name sale_id origin partner_id state scheduled_date date_done picking_type_code",
+            optional="location_name pos_config_id",
+        ),
+        _table("pos_config", "name active"),
+        _table("pos_session", "name config_id user_id start_at stop_at state"),
+        _table(
+            "pos_order",
+            "name pos_reference partner_id session_id config_id user_id date_order amount_tax amount_total "
+            "amount_paid state",
+            optional="uuid email mobile is_refund refunded_order_id origin",
+        ),
+        _table(
+            "pos_order_line",
+            "order_id product_id full_product_name qty price_unit discount price_subtotal price_subtotal_incl",
+            optional="refunded_orderline_id",
+        ),
+        _table("pos_payment_method", "name"),
+        _table("pos_payment", "pos_order_id amount payment_method_id payment_date"),
+        _table("loyalty_program", "name program_type active"),
+        _table("loyalty_card", "program_id partner_id points code active"),
+        _table("loyalty_history", "card_id issued used", optional="order_model order_id description"),
+    ),
+)

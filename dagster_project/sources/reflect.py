@@ -1,0 +1,115 @@
+"""The source's tables as they are, against the declaration and against what was loaded before.
+
+Belongs here: refusing a source that lacks a table or column, or whose column changed its type.
+Does not belong here: reading rows.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dagster_project.errors import SourceError
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.warehouse import Warehouse, schema
+
+
+@dataclass(frozen=True)
+class Reflected:
+    """A source's tables as its database describes them, by name."""
+
+    tables: dict[str, sa.Table]
+    enforced_keys: frozenset[str]  # tables whose declared key the source itself keeps unique
+
+    def __getitem__(self, name: str) -> sa.Table:
+        return self.tables[name]
+
+
+def reflect(source: Source, engine: sa.Engine) -> Reflected:
+    """Reads the catalogue once. Raises SourceError naming each table and column that is missing."""
+    metadata = sa.MetaData()
+    names = [table.name for table in source.tables]
+    present = set(sa.inspect(engine).get_table_names()) | set(sa.inspect(engine).get_view_names())
+    if missing := [name for name in names if name not in present]:
+        raise SourceError(
+            f"{source.name}: the source has no table {', '.join(missing)}.",
+            f"Is C360_SOURCE_{source.name.upper()}_URL the right database, and may its user see the table?",
+        )
+    metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
+    tables = {name: metadata.tables[name] for name in names}
+    lacking = [
+        f"{table.name}.{column}"
+        for table in source.tables
+        for column in table.required_columns
+        if column not in tables[table.name].c
+    ]
+    if lacking:
+        raise SourceError(
+            f"{source.name}: the source has no column {', '.join(lacking)}.",
+            f"Was it renamed? Adapt dagster_project/sources/{source.name}.py and "
+            f"dbt_project/models/staging/{source.name}.",
+        )
+    enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
+    return Reflected(tables, enforced)
+
+
+def _is_enforced(declared: Table, table: sa.Table) -> bool:
+    key = set(declared.key)
+    unique = [set(table.primary_key.columns.keys())]
+    unique += [set(c.columns.keys()) for c in table.constraints if isinstance(c, sa.UniqueConstraint)]
+    unique += [set(index.columns.keys()) for index in table.indexes if index.unique]
+    return any(columns and columns <= key for columns in unique)
+
+
+def new_and_retyped(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, list[str]]:
+    """New columns by table, against what was loaded before. Raises SourceError where a kind of type changed."""
+    with warehouse.begin() as connection:
+        loaded = {
+            (row.table_name, row.column_name): _kind_loaded(row.data_type)
+            for row in connection.execute(
+                sa.text(
+                    "select table_name, column_name, data_type from information_schema.columns "
+                    "where table_schema = :schema"
+                ),
+                {"schema": schema.raw_schema(source.name)},
+            )
+        }
+    known_tables = {table for table, _ in loaded}
+    new: dict[str, list[str]] = {}
+    for name, table in reflected.tables.items():
+        new[name] = []
+        for column in table.columns:
+            before = loaded.get((name, column.name.lower()))
+            now = _kind_at_source(column)
+            if before is None:
+                if name in known_tables:
+                    new[name].append(column.name)
+            elif now and before != now:
+                raise SourceError(
+                    f"{source.name}: column {name}.{column.name} was {before} and is now {now}.",
+                    f"Mend its type at the source; if the change is meant, drop "
+                    f"{schema.raw_schema(source.name)}.{name} in the warehouse so that it is read anew.",
+                )
+    return new
+
+
+# Kinds, not types: an integer that grew or a varchar that became text changes nothing for staging.
+def _kind_loaded(data_type: str) -> str:
+    for kind, types in {
+        "a number": ("int", "numeric", "double", "real", "boolean"),
+        "a time": ("timestamp", "date", "time"),
+        "text": ("char", "text", "json", "uuid"),
+    }.items():
+        if any(word in data_type for word in types):
+            return kind
+    return data_type
+
+
+def _kind_at_source(column: sa.Column) -> str | None:
+    generic = column.type
+    if isinstance(generic, (sa.Numeric, sa.Integer, sa.Boolean)):
+        return "a number"
+    if isinstance(generic, (sa.DateTime, sa.Date, sa.Time)):
+        return "a time"
+    if isinstance(generic, (sa.String, sa.JSON, sa.Uuid)):
+        return "text"
+    return None  # a type of the engine's own: dlt decides

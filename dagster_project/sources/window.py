@@ -1,0 +1,123 @@
+"""Windows: which rows of a table a refresh reads, and where the next one begins.
+
+Belongs here: ops.extraction_watermarks and the WHERE clause made of it. Does not belong here: reading.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.reflect import Reflected
+from dagster_project.warehouse import Warehouse
+
+# A value from the future must not become the watermark: nothing would be read until that day.
+CLOCK_SKEW = dt.timedelta(days=1)
+
+PROGRESS_DDL = """
+create table if not exists ops.extraction_watermarks (
+    source text not null, table_name text not null, watermark text,
+    rows_at_source bigint, load_id text, finished_at timestamptz not null default now(),
+    primary key (source, table_name)
+)"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows of `table` with a watermark not below `since` (or none at all); everything where None."""
+
+    table: Table
+    leader: Table
+    since: Any = None  # datetime, date or int, as the leader's watermark column has it
+
+    def where(self, source: Source, reflected: Reflected) -> sa.ColumnElement[bool] | None:
+        if self.since is None:
+            return None
+        return _changed(self.table, source, reflected, self.since)
+
+
+def _changed(table: Table, source: Source, reflected: Reflected, since: Any) -> sa.ColumnElement[bool]:
+    if table.watermark:
+        column = reflected[table.name].c[table.watermark]
+        return sa.or_(column >= since, column.is_(None))
+    assert table.follows is not None
+    parent = source.table(table.follows.parent)
+    parent_key = reflected[parent.name].c[table.follows.parent_column]
+    changed_parents = sa.select(parent_key).where(_changed(parent, source, reflected, since))
+    return reflected[table.name].c[table.follows.column].in_(changed_parents)
+
+
+def windows(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, Window]:
+    """Each table's window, from the last finished load less the look-back."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(PROGRESS_DDL))
+        rows = connection.execute(
+            sa.text("select table_name, watermark from ops.extraction_watermarks where source = :source"),
+            {"source": source.name},
+        )
+        reached: dict[str, str | None] = dict(rows.tuples().all())
+    made = {}
+    for table in source.tables:
+        leader = source.leader(table)
+        since = None
+        # A table that was never finished is read whole, whatever its leader reached.
+        if table.name in reached and leader.watermark and (text := reached.get(leader.name)):
+            column = reflected[leader.name].c[leader.watermark]
+            since = _less_look_back(parse(text, column), leader.look_back)
+        made[table.name] = Window(table, leader, since)
+    return made
+
+
+def finish(
+    source: Source, watermarks: dict[str, str | None], counts: dict[str, int], load_id: str | None,
+    warehouse: Warehouse,
+) -> None:
+    """Records that the load is in: the next windows begin here. All tables at once, for they belong together."""
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                """
+                insert into ops.extraction_watermarks as w (source, table_name, watermark, rows_at_source, load_id)
+                values (:source, :table, :watermark, :rows, :load_id)
+                on conflict (source, table_name) do update set
+                    watermark = coalesce(excluded.watermark, w.watermark),
+                    rows_at_source = excluded.rows_at_source,
+                    load_id = coalesce(excluded.load_id, w.load_id),
+                    finished_at = now()
+                """
+            ),
+            [
+                {
+                    "source": source.name,
+                    "table": table.name,
+                    "watermark": watermarks.get(table.name),
+                    "rows": counts[table.name],
+                    "load_id": load_id,
+                }
+                for table in source.tables
+            ],
+        )
+
+
+def parse(text: str, column: sa.Column) -> Any:
+    """A stored watermark as its column's Python value."""
+    python_type = column.type.python_type
+    if python_type in (dt.datetime, dt.date):
+        return python_type.fromisoformat(text)
+    return int(text)
+
+
+def horizon() -> dt.datetime:
+    """The latest time (UTC) that a watermark may have. A naive clock's zone is within the skew allowed."""
+    return dt.datetime.now(dt.UTC) + CLOCK_SKEW
+
+
+def as_text(value: Any) -> str | None:
+    """A watermark as it is stored."""
+    return value.isoformat() if isinstance(value, (dt.datetime, dt.date)) else None if value is None else str(value)
+
+
+def _less_look_back(value: Any, look_back: dt.timedelta) -> Any:
+    return value - look_back if isinstance(value, (dt.datetime, dt.date)) else value
