@@ -1,0 +1,56 @@
+{#-
+What differs between engines when a source's value becomes ours. `default__` is PostgreSQL; another engine
+adds `<adapter>__` beside it. Arguments are SQL expressions. A value that cannot be read is null.
+-#}
+
+{#- A time without zone, written in `zone`, as a time in UTC. -#}
+{% macro to_utc(column, zone='UTC') -%}
+    {{ return(adapter.dispatch('to_utc')(column, zone)) }}
+{%- endmacro %}
+
+{% macro default__to_utc(column, zone) -%}
+    (cast({{ column }} as timestamp) at time zone '{{ zone }}')
+{%- endmacro %}
+
+{#- A flag, whichever way the engine wrote it: 1, '1', true, 't', 'yes'. -#}
+{% macro to_boolean(column) -%}
+    {{ return(adapter.dispatch('to_boolean')(column)) }}
+{%- endmacro %}
+
+{% macro default__to_boolean(column) -%}
+    (lower(cast({{ column }} as text)) in ('1', 't', 'true', 'y', 'yes'))
+{%- endmacro %}
+
+{#- An amount, whichever way it was written: 1234.5, '1 234,50', '1,234.50'. -#}
+{% macro to_amount(column) -%}
+    {{ return(adapter.dispatch('to_amount')(column)) }}
+{%- endmacro %}
+
+{% macro default__to_amount(column) -%}
+    {#- Of several separators the last one is the decimal's, the others mark thousands. -#}
+    cast(substring(
+        replace(
+            regexp_replace(
+                regexp_replace(cast({{ column }} as text), '[\s\u00A0\u202F]', '', 'g'), '[.,](?=.*[.,])', '', 'g'
+            ), ',', '.'
+        ) from '^[+-]?\d+(?:\.\d*)?$'
+    ) as numeric)
+{%- endmacro %}
+
+{#- A calendar date, or null for MySQL's zero date. -#}
+{% macro to_date(column) -%}
+    {{ return(adapter.dispatch('to_date')(column)) }}
+{%- endmacro %}
+
+{% macro default__to_date(column) -%}
+    cast(nullif(substring(cast({{ column }} as text) from '^\d{4}-\d{2}-\d{2}'), '0000-00-00') as date)
+{%- endmacro %}
+
+{#- Text without blanks at its ends; empty text is null. -#}
+{% macro to_text(column) -%}
+    {{ return(adapter.dispatch('to_text')(column)) }}
+{%- endmacro %}
+
+{% macro default__to_text(column) -%}
+    nullif(btrim(cast({{ column }} as text)), '')
+{%- endmacro %}

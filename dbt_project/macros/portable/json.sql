@@ -1,0 +1,32 @@
+{#- JSON and arrays, where engines differ. `default__` is PostgreSQL. -#}
+
+{#- An object of `pairs`: name → SQL expression. Null members are left out. -#}
+{% macro json_object(pairs) -%}
+    {{ return(adapter.dispatch('json_object')(pairs)) }}
+{%- endmacro %}
+
+{% macro default__json_object(pairs) -%}
+    jsonb_strip_nulls(jsonb_build_object(
+        {%- for name, expression in pairs.items() %}
+        '{{ name }}', {{ expression }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    ))
+{%- endmacro %}
+
+{#- An aggregate: the array of `expression` in the order of `order_by`. -#}
+{% macro json_array_agg(expression, order_by) -%}
+    {{ return(adapter.dispatch('json_array_agg')(expression, order_by)) }}
+{%- endmacro %}
+
+{% macro default__json_array_agg(expression, order_by) -%}
+    jsonb_agg({{ expression }} order by {{ order_by }})
+{%- endmacro %}
+
+{#- An aggregate: distinct values of a text column as sorted, comma-separated text. -#}
+{% macro list_distinct(column) -%}
+    {{ return(adapter.dispatch('list_distinct')(column)) }}
+{%- endmacro %}
+
+{% macro default__list_distinct(column) -%}
+    string_agg(distinct {{ column }}, ', ' order by {{ column }})
+{%- endmacro %}

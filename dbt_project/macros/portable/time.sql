@@ -1,0 +1,39 @@
+{#- Arithmetic on times, where engines differ. `default__` is PostgreSQL. Arguments are SQL expressions. -#}
+
+{#- Seconds from `start` to `end_` with their fraction cut off; negative where `end_` is earlier. -#}
+{% macro seconds_between(start, end_) -%}
+    {{ return(adapter.dispatch('seconds_between')(start, end_)) }}
+{%- endmacro %}
+
+{% macro default__seconds_between(start, end_) -%}
+    cast(trunc(extract(epoch from ({{ end_ }} - {{ start }}))) as bigint)
+{%- endmacro %}
+
+{% macro add_days(column, days) -%}
+    {{ return(adapter.dispatch('add_days')(column, days)) }}
+{%- endmacro %}
+
+{% macro default__add_days(column, days) -%}
+    ({{ column }} + {{ days }} * interval '1 day')
+{%- endmacro %}
+
+{% macro add_seconds(column, seconds) -%}
+    {{ return(adapter.dispatch('add_seconds')(column, seconds)) }}
+{%- endmacro %}
+
+{% macro default__add_seconds(column, seconds) -%}
+    ({{ column }} + {{ seconds }} * interval '1 second')
+{%- endmacro %}
+
+{#- The calendar date of a UTC time in the company's zone (var company_time_zone). -#}
+{% macro local_date(column) -%}
+    {{ return(adapter.dispatch('local_date')(column)) }}
+{%- endmacro %}
+
+{% macro default__local_date(column) -%}
+    cast({{ column }} at time zone '{{ company_time_zone() }}' as date)
+{%- endmacro %}
+
+{% macro company_time_zone() -%}
+    {{ env_var('C360_TIME_ZONE', '') or var('company_time_zone') }}
+{%- endmacro %}

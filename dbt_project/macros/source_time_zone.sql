@@ -1,0 +1,4 @@
+{#- The IANA zone in which a source writes local time: C360_SOURCE_<NAME>_TIME_ZONE, or var time_zones. -#}
+{% macro source_time_zone(source) -%}
+    {{ env_var('C360_SOURCE_' ~ source | upper ~ '_TIME_ZONE', '') or var('time_zones')[source] }}
+{%- endmacro %}

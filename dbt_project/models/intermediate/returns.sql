@@ -1,0 +1,2 @@
+{{ config(indexes=[{'columns': ['order_id']}]) }}
+{{ union_sources('returns') }}
