@@ -1,0 +1,206 @@
+"""Great Expectations at work: a query's rows and expectations in, counts and row numbers out.
+
+Belongs here: everything that knows Great Expectations. Does not belong here: what follows from a
+result (gate.py, quarantine.py). No value of a row leaves this module.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from dagster_project.errors import GateError, WarehouseError
+from dagster_project.quality.suites import Expectation, Suite
+from dagster_project.warehouse import Warehouse
+
+# The column that names a row to us; row rules are answered with it instead of with values.
+PLACE = "c360_place"
+COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# Great Expectations cuts the list of rows at partial_unexpected_count, 20 unless told.
+WITH_PLACES = {
+    "result_format": "COMPLETE",
+    "partial_unexpected_count": 2**31 - 1,
+    "unexpected_index_column_names": [PLACE],
+    "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
+}
+# Exceptions of the connection, not of the data; Great Expectations only hands on their traceback.
+LOST_CONNECTION = re.compile(r"\b(OperationalError|InterfaceError|AdminShutdown|QueryCanceled|DiskFull)\b")
+DATABASE_ERROR = re.compile(r"psycopg\.errors\.(\w+)")
+OBSERVED_ARE_COUNTS = ("unexpected_rows_expectation", "expect_table_row_count_to_be_between")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one expectation says of the rows. `failed` is None where it does not count rows.
+
+    `error` says why it could not be evaluated; `places` are the PLACE of the rows that break it.
+    """
+
+    expectation: Expectation
+    success: bool
+    failed: int | None = None
+    error: str | None = None
+    places: Sequence[str] = ()
+
+
+def judge(
+    warehouse: Warehouse,
+    suite: Suite,
+    expectations: Sequence[Expectation],
+    query: str,
+    parameters: Mapping[str, str],
+    *,
+    with_places: bool = False,
+) -> list[Judgement]:
+    """Evaluates `expectations` of `suite` on the rows of `query`, in their order.
+
+    with_places: the query has the column PLACE, and the rows that break an expectation are listed by it.
+    Raises GateError for an expectation that cannot be built, WarehouseError when the connection breaks.
+    """
+    judged = _validate(warehouse, suite, expectations, query, parameters, with_places)
+    if len(expectations) > 1 and any(j.error for j in judged):
+        # Metrics share statements, so that one bad column fails its neighbours: ask one by one.
+        judged = [
+            _validate(warehouse, suite, [j.expectation], query, parameters, with_places)[0] if j.error else j
+            for j in judged
+        ]
+    return judged
+
+
+def build(suite: Suite, expectations: Iterable[Expectation], schema: str) -> Any:
+    """The gx.ExpectationSuite of `expectations`; `{schema}` in a query becomes `schema`.
+
+    Raises GateError naming file and position of one that Great Expectations would only log and drop.
+    """
+    gx = _library()
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    entries = []
+    for expectation in expectations:
+        kwargs = dict(expectation.kwargs)
+        if query := kwargs.get("unexpected_rows_query"):
+            kwargs["unexpected_rows_query"] = query.replace("{schema}", schema)
+        marks: dict[str, Any] = {"meta": {"position": expectation.position}, "severity": expectation.severity}
+        try:
+            get_expectation_impl(expectation.type)(**kwargs, **marks)
+        except Exception as error:
+            raise GateError(
+                f"{suite.file}, expectations[{expectation.position}] ({expectation.type}): "
+                f"{' '.join(str(error).split())}.",
+                "Mend its kwargs.",
+            ) from None
+        entries.append({"type": expectation.type, "kwargs": kwargs, **marks})
+    built = gx.ExpectationSuite(name=suite.document["name"], expectations=entries)
+    if len(built.expectations) != len(entries):
+        raise GateError(
+            f"{suite.file}: Great Expectations took {len(built.expectations)} of {len(entries)} rules.",
+            "Two of them are the same, or one is of a form that it drops.",
+        )
+    return built
+
+
+def _validate(
+    warehouse: Warehouse,
+    suite: Suite,
+    expectations: Sequence[Expectation],
+    query: str,
+    parameters: Mapping[str, str],
+    with_places: bool,
+) -> list[Judgement]:
+    source = _data_source(warehouse)
+    built = build(suite, expectations, suite.schema)
+    asset = source.add_query_asset(name=uuid.uuid4().hex, query=query)
+    try:
+        batch = asset.add_batch_definition_whole_table("rows").get_batch()
+        done = batch.validate(
+            built,
+            result_format=WITH_PLACES if with_places else COUNTS_ONLY,
+            expectation_parameters=dict(parameters),
+        )
+    except sa.exc.DBAPIError as error:
+        raise _lost(suite, type(error.orig).__name__) from None
+    finally:
+        source.delete_asset(asset.name)
+    by_position = {result.expectation_config.meta["position"]: result for result in done.results}
+    return [_judgement(suite, e, by_position[e.position], with_places) for e in expectations]
+
+
+def _judgement(suite: Suite, expectation: Expectation, result: Any, with_places: bool) -> Judgement:
+    if raised := _raised(result.exception_info):
+        if LOST_CONNECTION.search(raised):
+            raise _lost(suite, DATABASE_ERROR.search(raised))
+        kind = DATABASE_ERROR.search(raised)
+        return Judgement(expectation, False, error=kind.group(1) if kind else "no result")
+    found = result.result
+    failed = found.get("unexpected_count")
+    if failed is None and expectation.type in OBSERVED_ARE_COUNTS:
+        failed = found.get("observed_value") if expectation.type == OBSERVED_ARE_COUNTS[0] else None
+    places = [place for group in found.get("unexpected_index_list") or () for place in group[PLACE]]
+    if with_places and len(places) != failed:
+        raise GateError(
+            f"{suite.file}, expectations[{expectation.position}] ({expectation.type}): Great Expectations "
+            f"counted {failed} rows and listed {len(places)}.",
+            "A rule of this type cannot be a row rule; make it a check.",
+        )
+    return Judgement(expectation, bool(result.success), failed, None, places)
+
+
+def _raised(info: Mapping[str, Any]) -> str:
+    """The traceback of a result, or an empty text: one exception, or one for each metric."""
+    if "raised_exception" in info:
+        return str(info["exception_traceback"] or "no traceback") if info["raised_exception"] else ""
+    return "\n".join(str(one.get("exception_traceback") or "no traceback") for one in info.values())
+
+
+def _lost(suite: Suite, kind: Any) -> WarehouseError:
+    name = kind if isinstance(kind, str) else kind.group(1) if kind else "the connection broke"
+    return WarehouseError(
+        f"The warehouse failed while {suite.name} was gated: {name}.",
+        "The data was not judged; run again once the server is up.",
+    )
+
+
+@cache
+def _library() -> Any:
+    """Great Expectations, imported late (seconds) and quiet: no analytics, no progress bars, no chatter."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    return gx
+
+
+@cache
+def _context() -> Any:
+    context = _library().get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
+
+
+def _data_source(warehouse: Warehouse) -> Any:
+    """The warehouse as a data source of the process' one context."""
+    url = warehouse.url.render_as_string(hide_password=False)
+    name = hashlib.sha256(url.encode()).hexdigest()
+    sources = _context().data_sources
+    if name not in sources.all():
+        source = sources.add_postgres(name, connection_string=url, kwargs={"pool_pre_ping": True})
+        engine = source.get_execution_engine().engine
+        sa.event.listen(engine, "connect", _times_as_text)
+        engine.dispose()  # the connection opened above has not heard of it
+    return sources.get(name)
+
+
+def _times_as_text(connection: Any, _record: Any) -> None:
+    # Python has no year beyond 9999 and none before 1; a row that has must be found, not end the gate.
+    from psycopg.types.string import TextLoader
+
+    for kind in ("date", "timestamp", "timestamptz"):
+        connection.adapters.register_loader(kind, TextLoader)

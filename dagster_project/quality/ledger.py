@@ -1,0 +1,130 @@
+"""What a gate writes down: how far each table is gated, and every result, as counts.
+
+Belongs here: schema ops' gated_loads and gate_results. Does not belong here: rows (quarantine.py).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dagster_project.errors import WarehouseError
+from dagster_project.quality.suites import Suite
+from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.schema import OPS
+
+TABLES = f"""
+create table if not exists {OPS}.gated_loads (
+    layer text not null,
+    table_name text not null,
+    load_id text,            -- the last load that passed; null where the table has no loads
+    rules text,              -- the suite's fingerprint when it passed
+    relation oid,            -- the table as the gate last left it: dbt's rebuild makes another
+    gated_at timestamptz,
+    primary key (layer, table_name)
+);
+create table if not exists {OPS}.gate_results (
+    run_id text not null,
+    layer text not null,
+    table_name text not null,
+    expectation text not null,
+    column_name text,
+    severity text not null,
+    success boolean not null,
+    is_error boolean not null,
+    rows_checked bigint not null,
+    rows_failed bigint,
+    rows_quarantined bigint not null,
+    checked_at timestamptz not null default now(),
+    message text not null
+);
+create index if not exists gate_results_run_idx on {OPS}.gate_results (run_id);
+"""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a table is gated. All None: never."""
+
+    load_id: str | None = None
+    rules: str | None = None
+    relation: int | None = None
+
+
+@contextmanager
+def transaction(warehouse: Warehouse, suite: Suite) -> Iterator[sa.Connection]:
+    """A transaction whose database errors are WarehouseErrors without the values that PostgreSQL quotes."""
+    try:
+        with warehouse.begin() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise WarehouseError(
+            f"The warehouse failed while {suite.name} was gated: {type(error.orig).__name__}.",
+            "Nothing was moved; the server's log has the details.",
+        ) from None
+
+
+def ensure(connection: sa.Connection) -> None:
+    """Makes the tables where they are missing. Gates may run side by side: one of them makes them."""
+    if connection.scalar(sa.text(f"select to_regclass('{OPS}.gate_results')")) is None:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('c360 gate ledger'))"))
+        connection.execute(sa.text(TABLES))
+
+
+def mark(connection: sa.Connection, suite: Suite) -> Mark:
+    row = connection.execute(
+        sa.text(
+            f"select load_id, rules, relation::bigint as relation from {OPS}.gated_loads "
+            "where layer = :layer and table_name = :table_name"
+        ),
+        {"layer": suite.layer, "table_name": suite.name},
+    ).one_or_none()
+    return Mark(row.load_id, row.rules, row.relation) if row else Mark()
+
+
+def set_relation(connection: sa.Connection, suite: Suite, relation: int) -> None:
+    """Notes which table the quarantined rows were moved out of; belongs in the move's transaction."""
+    connection.execute(
+        sa.text(
+            f"insert into {OPS}.gated_loads (layer, table_name, relation) "
+            "values (:layer, :table_name, cast(:relation as oid)) "
+            "on conflict (layer, table_name) do update set relation = excluded.relation"
+        ),
+        {"layer": suite.layer, "table_name": suite.name, "relation": relation},
+    )
+
+
+def set_passed(connection: sa.Connection, suite: Suite, load_id: str | None) -> None:
+    """Advances the mark: everything up to `load_id` has passed the suite as it is now."""
+    connection.execute(
+        sa.text(
+            f"insert into {OPS}.gated_loads (layer, table_name, load_id, rules, gated_at) "
+            "values (:layer, :table_name, :load_id, :rules, now()) on conflict (layer, table_name) do update "
+            "set load_id = excluded.load_id, rules = excluded.rules, gated_at = excluded.gated_at"
+        ),
+        {
+            "layer": suite.layer,
+            "table_name": suite.name,
+            "load_id": load_id,
+            "rules": suite.fingerprint,
+        },
+    )
+
+
+def append(connection: sa.Connection, suite: Suite, results: Sequence[Mapping[str, Any]]) -> None:
+    """Adds `results`, mappings of gate_results' columns; layer and table_name are the suite's."""
+    if not results:
+        return
+    columns = (
+        "expectation column_name severity success is_error rows_checked rows_failed rows_quarantined message"
+    )
+    names = ["run_id", "layer", "table_name", *columns.split()]
+    connection.execute(
+        sa.text(
+            f"insert into {OPS}.gate_results ({', '.join(names)}) "
+            f"values ({', '.join(':' + name for name in names)})"
+        ),
+        [{"layer": suite.layer, "table_name": suite.name, **result} for result in results],
+    )

@@ -1,0 +1,233 @@
+"""The quarantine: rows that break a row rule, moved out with their reasons, and back once mended.
+
+Belongs here: the tables of schema quarantine and every move. Does not belong here: which rows break a
+rule (expect.py). A move is one transaction: table rows plus quarantined rows are never more or fewer.
+
+A quarantined row is superseded when its key arrives again: the row in the table is the newer one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dagster_project.errors import WarehouseError
+from dagster_project.quality.expect import PLACE, Judgement
+from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.schema import QUARANTINE
+
+LOAD_ID = "_dlt_load_id"
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Counts of rows: newly quarantined, there since an earlier run, out of quarantine again."""
+
+    new: int = 0
+    known: int = 0
+    released: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A gated table and its quarantine. Key values make `row_key`, joined by '|'; null if one is null."""
+
+    schema: str
+    table: str
+    key: tuple[str, ...]
+
+    @property
+    def relation(self) -> str:
+        return f'"{self.schema}"."{self.table}"'
+
+    @property
+    def quarantine(self) -> str:
+        return f'{QUARANTINE}."{self.quarantine_table}"'
+
+    @property
+    def quarantine_table(self) -> str:
+        prefix = f"{self.schema.removeprefix('raw_')}__" if self.schema.startswith("raw_") else ""
+        return prefix + self.table
+
+    def row_key(self, alias: str) -> str:
+        return " || '|' || ".join(f'{alias}."{column}"::text' for column in self.key)
+
+    def rows(self, condition: str) -> str:
+        """The query of the table's rows that meet `condition` (on alias t), each with its PLACE."""
+        return f"select 't' || t.ctid::text as {PLACE}, t.* from {self.relation} t where {condition}"
+
+    def pending_rows(self) -> str:
+        """The query of the quarantined rows that nothing supersedes, each with its PLACE."""
+        return (
+            f"select 'q' || q.ctid::text as {PLACE}, r.* from {self.quarantine} q "
+            f"cross join lateral jsonb_populate_record(null::{self.relation}, q.row) r "
+            f"where not {self._superseded('true')}"
+        )
+
+    def _superseded(self, condition: str) -> str:
+        # `is not distinct from` would be wrong: rows without a key supersede nothing.
+        return (
+            f"coalesce(q.row_key in (select {self.row_key('t')} from {self.relation} t "
+            f"where {condition} and {self.row_key('t')} is not null), false)"
+        )
+
+
+def ensure(connection: sa.Connection, place: Place) -> None:
+    """Makes the quarantine of `place` where it is missing."""
+    name = place.quarantine_table
+    connection.execute(
+        sa.text(
+            f"create table if not exists {place.quarantine} ("
+            "row_key text, row jsonb not null, reasons text[] not null, load_id text, run_id text not null, "
+            "first_quarantined_at timestamptz not null default now(), "
+            "last_seen_at timestamptz not null default now());"
+            f'create index if not exists "{name}_row_key_idx" on {place.quarantine} (row_key)'
+        )
+    )
+
+
+def count(connection: sa.Connection, place: Place) -> int:
+    """How many rows are in quarantine; 0 where the table has none yet."""
+    if connection.scalar(sa.text("select to_regclass(:name)"), {"name": place.quarantine}) is None:
+        return 0
+    return connection.scalar(sa.text(f"select count(*) from {place.quarantine}")) or 0
+
+
+def settle(
+    connection: sa.Connection,
+    place: Place,
+    judgements: Sequence[Judgement],
+    *,
+    condition: str,
+    is_rebuilt: bool,
+    rejudged: bool,
+    has_loads: bool,
+    run_id: str,
+) -> Moves:
+    """Moves what `judgements` (of row rules, with places) call bad into quarantine and what is mended back.
+
+    condition: which rows of the table (alias t) were judged. is_rebuilt: the table is made anew from its
+    sources, so that every quarantined row is in it again or gone. rejudged: pending_rows() were judged too.
+    """
+    ensure(connection, place)
+    connection.execute(
+        sa.text(f"lock table {place.relation}, {place.quarantine} in share row exclusive mode")
+    )
+    _remember_bad(connection, judgements)
+    load_id = f'"{LOAD_ID}"' if has_loads else "null"
+    connection.execute(
+        sa.text(
+            f"create temp table c360_bad on commit drop as "
+            f"select t.ctid as place, {place.row_key('t')} as row_key, to_jsonb(t) as row, "
+            f"j.reasons, {load_id} as load_id "
+            f"from {place.relation} t join c360_judged j on j.origin = 't' and t.ctid = j.place"
+        )
+    )
+    superseded = "true" if is_rebuilt else place._superseded(condition)
+    connection.execute(
+        sa.text(
+            f"create temp table c360_superseded on commit drop as "
+            f"select q.ctid as place, q.row_key, q.first_quarantined_at "
+            f"from {place.quarantine} q where {superseded}"
+        )
+    )
+    mended = _take_back(connection, place, run_id) if rejudged else 0
+    released = _count(
+        connection,
+        "select count(*) from c360_superseded where row_key is null "
+        "or row_key not in (select row_key from c360_bad where row_key is not null)",
+    )
+    known = _count(
+        connection, "select count(*) from c360_bad where row_key in (select row_key from c360_superseded)"
+    )
+    connection.execute(
+        sa.text(f"delete from {place.quarantine} q using c360_superseded s where q.ctid = s.place")
+    )
+    moved = connection.execute(
+        sa.text(
+            f"insert into {place.quarantine} (row_key, row, reasons, load_id, run_id, first_quarantined_at) "
+            "select b.row_key, b.row, b.reasons, b.load_id, :run_id, coalesce(s.first_quarantined_at, now()) "
+            "from c360_bad b left join (select row_key, min(first_quarantined_at) as first_quarantined_at "
+            "from c360_superseded group by row_key) s using (row_key)"
+        ),
+        {"run_id": run_id},
+    ).rowcount
+    deleted = connection.execute(
+        sa.text(f"delete from {place.relation} t using c360_bad b where t.ctid = b.place")
+    ).rowcount
+    judged = _count(connection, "select count(*) from c360_judged where origin = 't'")
+    if not moved == deleted == judged:
+        raise WarehouseError(
+            f"{place.schema}.{place.table} changed while it was gated: {deleted} of {judged} rows found.",
+            "Nothing was moved. Let nothing else write to it during a refresh, and run again.",
+        )
+    new = moved - known
+    return Moves(new=new, known=count(connection, place) - new, released=released + mended)
+
+
+def forget(warehouse: Warehouse, schema: str, table: str, key: Sequence[str], keys_relation: str) -> int:
+    """Drops quarantined rows of schema.table that their source no longer has; returns how many.
+
+    keys_relation: a relation (`schema.table`) with the `key` columns of every row that the source holds now.
+    """
+    place = Place(schema, table, tuple(key))
+    with warehouse.begin() as connection:
+        if not count(connection, place):
+            return 0
+        return connection.execute(
+            sa.text(
+                f"delete from {place.quarantine} q where q.row_key is not null and not exists "
+                f"(select 1 from {keys_relation} k where {place.row_key('k')} = q.row_key)"
+            )
+        ).rowcount
+
+
+def _remember_bad(connection: sa.Connection, judgements: Sequence[Judgement]) -> None:
+    """Temporary table c360_judged(origin, place, reasons): one row for each bad row."""
+    places = [place for judgement in judgements for place in judgement.places]
+    reasons = [j.expectation.rule for j in judgements for _ in j.places]
+    connection.execute(
+        sa.text("create temp table c360_judged (origin text, place tid, reasons text[]) on commit drop")
+    )
+    connection.execute(
+        sa.text(
+            "insert into c360_judged select left(place, 1), substr(place, 2)::tid, "
+            "array_agg(distinct reason order by reason) "
+            "from unnest(cast(:places as text[]), cast(:reasons as text[])) as b (place, reason) "
+            "group by place"
+        ),
+        {"places": places, "reasons": reasons},
+    )
+
+
+def _take_back(connection: sa.Connection, place: Place, run_id: str) -> int:
+    """Judged again: what is still bad gets its new reasons, the rest returns to the table."""
+    connection.execute(
+        sa.text(
+            f"create temp table c360_mended on commit drop as "
+            f"select q.ctid as place, q.row from {place.quarantine} q "
+            "where q.ctid not in (select place from c360_superseded) "
+            "and q.ctid not in (select place from c360_judged where origin = 'q')"
+        )
+    )
+    connection.execute(
+        sa.text(
+            f"insert into {place.relation} select r.* from c360_mended m "
+            f"cross join lateral jsonb_populate_record(null::{place.relation}, m.row) r"
+        )
+    )
+    mended = connection.execute(
+        sa.text(f"delete from {place.quarantine} q using c360_mended m where q.ctid = m.place")
+    ).rowcount
+    connection.execute(
+        sa.text(
+            f"update {place.quarantine} q set reasons = j.reasons, run_id = :run_id, last_seen_at = now() "
+            "from c360_judged j where j.origin = 'q' and q.ctid = j.place"
+        ),
+        {"run_id": run_id},
+    )
+    return mended
+
+
+def _count(connection: sa.Connection, query: str) -> int:
+    return connection.scalar(sa.text(query)) or 0
