@@ -33,7 +33,8 @@ WITH_PLACES = {
 }
 # Exceptions of the connection, not of the data; Great Expectations only hands on their traceback.
 LOST_CONNECTION = re.compile(r"\b(OperationalError|InterfaceError|AdminShutdown|QueryCanceled|DiskFull)\b")
-DATABASE_ERROR = re.compile(r"psycopg\.errors\.(\w+)")
+# The name of what was raised: the rest of a traceback may quote a value.
+ERROR_NAME = re.compile(r"psycopg\.errors\.(\w+)|^(\w+Error)\b", re.MULTILINE)
 OBSERVED_ARE_COUNTS = ("unexpected_rows_expectation", "expect_table_row_count_to_be_between")
 
 
@@ -135,10 +136,12 @@ def _validate(
 
 def _judgement(suite: Suite, expectation: Expectation, result: Any, with_places: bool) -> Judgement:
     if raised := _raised(result.exception_info):
-        if LOST_CONNECTION.search(raised):
-            raise _lost(suite, DATABASE_ERROR.search(raised))
-        kind = DATABASE_ERROR.search(raised)
-        return Judgement(expectation, False, error=kind.group(1) if kind else "no result")
+        if lost := LOST_CONNECTION.search(raised):
+            raise _lost(suite, lost.group())
+        named = ERROR_NAME.search(raised)
+        return Judgement(
+            expectation, False, error=(named.group(1) or named.group(2)) if named else "no result"
+        )
     found = result.result
     failed = found.get("unexpected_count")
     if failed is None and expectation.type in OBSERVED_ARE_COUNTS:
@@ -160,10 +163,9 @@ def _raised(info: Mapping[str, Any]) -> str:
     return "\n".join(str(one.get("exception_traceback") or "no traceback") for one in info.values())
 
 
-def _lost(suite: Suite, kind: Any) -> WarehouseError:
-    name = kind if isinstance(kind, str) else kind.group(1) if kind else "the connection broke"
+def _lost(suite: Suite, error_name: str) -> WarehouseError:
     return WarehouseError(
-        f"The warehouse failed while {suite.name} was gated: {name}.",
+        f"The warehouse failed while {suite.name} was gated: {error_name}.",
         "The data was not judged; run again once the server is up.",
     )
 

@@ -15,7 +15,11 @@ MakeSuite = Callable[..., Suite]
 
 DATE_RULE = {
     "type": "expect_column_values_to_be_between",
-    "kwargs": {"column": "date_order", "min_value": "1990-01-01", "max_value": {"$PARAMETER": "tomorrow"}},
+    "kwargs": {
+        "column": "date_order",
+        "min_value": "1990-01-01 00:00:00",
+        "max_value": {"$PARAMETER": "tomorrow"},
+    },
     "severity": "critical",
     "meta": {"row_rule": "the date is between 1990 and one day ahead"},
 }
