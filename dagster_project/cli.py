@@ -1,21 +1,158 @@
 """The `c360` command.
 
 Belongs here: arguments, exit codes and what a person reads. Does not belong here: the work itself.
+
+Exit codes: 0 done; 1 something must be mended (one line says what); 3 done and published, but rows were
+newly put into quarantine.
 """
 
+import csv
+import json
 import os
 import subprocess
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from dagster_project.config import DBT_PROJECT_DIR, load_settings
-from dagster_project.errors import C360Error
+from dagster_project.errors import C360Error, ConfigError
+
+EXIT_QUARANTINED = 3
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 warehouse_app = typer.Typer(no_args_is_help=True, help="Starts, stops and shows the embedded warehouse.")
+demo_app = typer.Typer(no_args_is_help=True, help="A retailer to try everything on.")
 app.add_typer(warehouse_app, name="warehouse")
+app.add_typer(demo_app, name="demo")
+console = Console()
+
+
+@app.command()
+def refresh() -> None:
+    """Runs the daily refresh once, with progress and a summary."""
+    from dagster_project import summary
+    from dagster_project.refresh import Step
+    from dagster_project.refresh import refresh as run_refresh
+    from dagster_project.warehouse import open_warehouse
+
+    settings = load_settings()
+    warehouse = open_warehouse(settings)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("preparing", total=None)
+
+        def listen(event: str, step: Step, done: int, total: int) -> None:
+            progress.update(task, total=total, completed=done, description=step.name)
+            if event == "done" and not step.name.endswith("_gate"):
+                mark = "[red]✗[/]" if step.failed else "[green]✓[/]"
+                progress.console.print(f"{mark} {step.name:<24} {step.seconds:6.1f} s")
+
+        outcome = run_refresh(settings, warehouse, listen)
+    if outcome.steps and outcome.steps[0].name != "start":
+        figures = summary.gather(warehouse, outcome.run_id)
+        agreement = _agreement(warehouse) if settings.profile == "demo" and outcome.success else None
+        summary.show(console, outcome, figures, agreement)
+    else:
+        figures = summary.Figures()
+    for line in outcome.blocked:
+        _complain(f"gate {line}")
+    for step in outcome.failures:
+        _complain(f"{step.name}: {step.failed}")
+    if not outcome.success:
+        console.print("Mend this and run `c360 refresh` again: it goes on where this one stopped.")
+        raise typer.Exit(1)
+    if figures.newly_quarantined:
+        _complain(
+            f"{figures.newly_quarantined} rows were put into quarantine, the rest is published. "
+            "See schema quarantine; they come back by themselves once mended."
+        )
+        raise typer.Exit(EXIT_QUARANTINED)
+    _what_next(settings.profile == "demo", warehouse)
+
+
+def _agreement(warehouse: Any) -> Any:
+    """The linkage against the demo's truth; None where there is no demo company."""
+    import demo_company
+    from dagster_project import identity
+    from dagster_project.summary import Agreement
+
+    if warehouse.admin_url is None or not demo_company.exists(warehouse):
+        return None
+    truth = demo_company.truth(warehouse)
+    found = warehouse.read(
+        "select source_system, source_record_id, customer_id from identity.record_customers"
+    )
+    result = identity.evaluate(truth, found)
+    return Agreement(
+        precision=result.pairwise.precision,
+        recall=result.pairwise.recall,
+        b_cubed_precision=result.b_cubed.precision,
+        b_cubed_recall=result.b_cubed.recall,
+        records=result.records,
+    )
+
+
+def _what_next(is_demo: bool, warehouse: Any) -> None:
+    lines = ["What next: [bold]make ui[/] shows the pipeline in Dagster"]
+    if is_demo and (phone := _a_phone(warehouse)):
+        lines.append(f"           [bold]c360 customer {phone}[/] shows a customer card")
+    lines.append('           [bold]c360 sql "select * from marts.dim_customer limit 5"[/] queries the marts')
+    console.print("\n".join(lines))
+
+
+def _a_phone(warehouse: Any) -> str | None:
+    """An invented person's phone: one known to all four demo systems."""
+    import sqlalchemy as sa
+
+    with warehouse.begin() as connection:
+        return connection.scalar(
+            sa.text(
+                "select value from marts.bridge_customer_identifier where kind = 'phone' "
+                "group by value having count(distinct source_system) = 4 order by value limit 1"
+            )
+        )
+
+
+@app.command()
+def customer(who: Annotated[str, typer.Argument(help="A phone, an e-mail or a customer ID.")]) -> None:
+    """Shows the customer card."""
+    from dagster_project.card import find_cards
+    from dagster_project.warehouse import open_warehouse
+
+    cards = find_cards(open_warehouse(load_settings()), who)
+    if not cards:
+        _complain(f"No customer has {who!r}.")
+        raise typer.Exit(1)
+    for card in cards:
+        console.print_json(json.dumps(card, ensure_ascii=False, default=str))
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="One statement.")]) -> None:
+    """Runs a query on the warehouse; CSV on standard output."""
+    import psycopg
+
+    from dagster_project.warehouse import open_warehouse
+
+    warehouse = open_warehouse(load_settings())
+    with warehouse.begin() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        with driver.cursor() as cursor:
+            try:
+                cursor.execute(query)
+            except psycopg.Error as error:
+                said = str(error).strip().splitlines()[0]
+                raise ConfigError(f"The query failed: {said}.", "Mend the query.") from error
+            if cursor.description is None:
+                return
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow([column.name for column in cursor.description])
+            writer.writerows(cursor)
 
 
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -24,29 +161,41 @@ def dbt_command(context: typer.Context) -> None:
     from dagster_project.warehouse import open_warehouse
     from dagster_project.warehouse.dbt import dbt_environment
 
-    command = [str(os.path.join(os.path.dirname(sys.executable), "dbt")), *context.args]
+    settings = load_settings()
+    command = [_beside_python("dbt"), *context.args]
     command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
-    environment = os.environ | dbt_environment(open_warehouse(load_settings()))
+    environment = os.environ | dbt_environment(open_warehouse(settings), settings)
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="One statement.")]) -> None:
-    """Runs a query on the warehouse; CSV on standard output."""
+def ui(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The webserver's port.")] = 3000,
+) -> None:
+    """Runs Dagster's webserver and daemon until interrupted."""
+    from dagster_project.refresh import dagster_home
+    from dagster_project.services import run_services
     from dagster_project.warehouse import open_warehouse
 
-    warehouse = open_warehouse(load_settings())
-    raw = warehouse.engine.raw_connection()
-    with raw.cursor() as cursor:
-        cursor.execute(query)
-        if cursor.description is None:
-            raw.commit()
-            return
-        import csv
+    settings = load_settings()
+    open_warehouse(settings)
+    dagster_home(settings)
+    console.print(f"Dagster's UI: http://{host}:{port} — Ctrl-C ends it")
+    raise typer.Exit(run_services(settings, host, port))
 
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow([column.name for column in cursor.description])
-        writer.writerows(cursor)
+
+@app.command()
+def stop() -> None:
+    """Stops the embedded warehouse and what `c360 ui` started."""
+    from dagster_project.services import stop_services
+    from dagster_project.warehouse.connect import embedded_server
+
+    settings = load_settings()
+    for name in stop_services(settings):
+        console.print(f"stopped {name}")
+    if embedded_server(settings.home).stop():
+        console.print("stopped the embedded warehouse")
 
 
 @warehouse_app.command("start")
@@ -55,7 +204,7 @@ def warehouse_start() -> None:
     from dagster_project.warehouse import open_warehouse
 
     warehouse = open_warehouse(load_settings())
-    typer.echo(f"up: {warehouse.url.render_as_string()}")
+    console.print(f"up: {warehouse.url.render_as_string()}", highlight=False)
 
 
 @warehouse_app.command("stop")
@@ -63,19 +212,54 @@ def warehouse_stop() -> None:
     """Stops the embedded server."""
     from dagster_project.warehouse.connect import embedded_server
 
-    typer.echo("stopped" if embedded_server(load_settings().home).stop() else "was not running")
+    console.print("stopped" if embedded_server(load_settings().home).stop() else "was not running")
 
 
 @warehouse_app.command("status")
 def warehouse_status() -> None:
-    """Shows whether the embedded server runs; exit code 3 if not."""
+    """Shows whether the embedded server runs; exit code 1 if not."""
     from dagster_project.warehouse.connect import embedded_server
 
     server = embedded_server(load_settings().home)
     if not server.is_running():
-        typer.echo("not running")
-        raise typer.Exit(3)
-    typer.echo(f"running on {server.url().host}:{server.url().port}, data in {server.data}")
+        console.print("not running")
+        raise typer.Exit(1)
+    console.print(f"running on {server.url().host}:{server.url().port}, data in {server.data}", soft_wrap=True)
+
+
+@demo_app.command("create")
+def demo_create(
+    customers: Annotated[int, typer.Option(min=1, help="People in the company's world.")] = 5000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 42,
+    noise: Annotated[float, typer.Option(min=0.0, help="1 is default, 2 has twice the errors.")] = 1.0,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Keep a company that is there.")] = False,
+) -> None:
+    """Builds the demo company's source databases and its truth."""
+    import demo_company
+    from dagster_project.warehouse import open_warehouse
+
+    settings = load_settings()
+    if settings.profile == "production":
+        raise ConfigError("The demo company is not for production.", "Set C360_PROFILE=demo.")
+    warehouse = open_warehouse(settings)
+    if if_missing and demo_company.exists(warehouse):
+        console.print("The demo company is there; `c360 demo create` builds it anew.")
+        return
+    with console.status("building the demo company"):
+        summary = demo_company.create(warehouse, customers, seed, noise)
+    console.print(str(summary))
+
+
+def _beside_python(program: str) -> str:
+    return str(Path(sys.executable).parent / program)
+
+
+def _complain(problem: str, remedy: str = "") -> None:
+    """One problem on standard error, its remedy on the next line."""
+    lines = [*problem.splitlines(), *([remedy] if remedy else [])]
+    typer.secho(f"error: {lines[0]}", fg="red", err=True)
+    for line in lines[1:]:
+        typer.echo(f"       {line}", err=True)
 
 
 def main() -> None:
@@ -83,7 +267,5 @@ def main() -> None:
     try:
         app()
     except C360Error as error:
-        typer.secho(f"error: {error.problem}", fg="red", err=True)
-        if error.remedy:
-            typer.echo(f"       {error.remedy}", err=True)
+        _complain(error.problem, error.remedy)
         sys.exit(1)

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     refresh_cron: str = "0 3 * * *"
     # The company's own numbers, comma separated: never a customer's identifier.
     company_phones: str = ""
+    # Tables (source.table, comma separated) that may lose all their rows without stopping the refresh.
+    may_be_emptied: str = ""
 
     @field_validator("time_zone")
     @classmethod
@@ -53,6 +55,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def company_phone_list(self) -> list[str]:
+        return [phone.strip() for phone in self.company_phones.split(",") if phone.strip()]
+
+    @property
+    def tables_that_may_be_emptied(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.may_be_emptied.split(",") if name.strip())
 
     def source_url(self, source: str) -> str | None:
         """C360_SOURCE_<NAME>_URL, checked for form; None where the demo's own database serves."""

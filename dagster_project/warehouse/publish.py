@@ -130,18 +130,22 @@ def _mask(connection: sa.Connection, mart: Mart, columns: list[tuple[str, str]])
             return pgsql.SQL("(left({0}, 1) || '***')::text as {0}").format(column)
         return pgsql.SQL("null::{1} as {0}").format(column, pgsql.SQL(type_))
 
-    _run(
-        connection,
-        "drop view if exists {view}",
-        view=pgsql.Identifier(schema.BI_VIEWS, mart.name),
-    )
-    _run(
-        connection,
-        "create view {view} with (security_barrier) as select {columns} from {public}",
-        view=pgsql.Identifier(schema.BI_VIEWS, mart.name),
-        public=pgsql.Identifier(schema.MARTS, mart.name),
+    view = pgsql.Identifier(schema.BI_VIEWS, mart.name)
+    definition = pgsql.SQL("select {columns} from {public}").format(
         columns=pgsql.SQL(", ").join(shown(name, type_) for name, type_ in columns),
+        public=pgsql.Identifier(schema.MARTS, mart.name),
     )
+    # Replacing a view waits for its readers: only where it really changed.
+    text = definition.as_string()
+    current = connection.scalar(
+        sa.text("select obj_description(to_regclass(:view), 'pg_class')"),
+        {"view": f'{schema.BI_VIEWS}."{mart.name}"'},
+    )
+    if current == text:
+        return
+    _run(connection, "drop view if exists {view}", view=view)
+    _run(connection, "create view {view} with (security_barrier) as {text}", view=view, text=definition)
+    _run(connection, "comment on view {view} is {text}", view=view, text=pgsql.Literal(text))
 
 
 def _drop_others(connection: sa.Connection, names: set[str]) -> None:

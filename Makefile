@@ -1,0 +1,53 @@
+# Every task, one command each. On a fresh machine only Python 3.11 (with venv), make and git are needed.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install run test ui stop servers check format bench lock
+
+help: ## shows this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+install: $(INSTALLED) ## the environment alone
+
+$(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+		{ echo "error: Python 3.11 is needed, $(PYTHON) is another. Set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "error: this Python has no venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what requirements.txt pins …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: install ## everything: warehouse, demo company, one whole refresh, a summary
+	@$(BIN)/c360 demo create --if-missing
+	@$(BIN)/c360 refresh
+
+test: install ## every test
+	$(BIN)/pytest
+
+ui: install ## Dagster's webserver and daemon on http://127.0.0.1:3000, schedule on
+	@$(BIN)/c360 ui
+
+stop: ## stops the embedded warehouse and anything else that was started
+	@test ! -x $(BIN)/c360 || $(BIN)/c360 stop
+
+check: install ## format, lint, types, SQL lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+format: install ## puts the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## compiles requirements.txt anew from pyproject.toml: pinned, hashed, without addresses
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header \
+		--no-strip-extras --python-version 3.11 --quiet --output-file requirements.txt

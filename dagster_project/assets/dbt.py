@@ -1,0 +1,149 @@
+"""Layers staging, intermediate and marts: dbt, one step a layer, so that the gates between them block.
+
+Belongs here: how dbt's models become assets, and how dbt is called. Does not belong here: SQL.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from dagster_project.assets import OWNERS
+from dagster_project.config import DBT_PROJECT_DIR, load_settings
+from dagster_project.errors import ConfigError
+from dagster_project.resources import Environment, RefreshLock
+from dagster_project.warehouse.dbt import dbt_environment
+from dagster_project.warehouse.publish import Mart
+
+# What one step of a layer builds. Seeds are dictionaries that staging reads.
+LAYERS = {
+    "staging": "path:seeds path:models/staging",
+    "intermediate": "path:models/intermediate",
+    "marts": "path:models/marts",
+}
+
+
+class Translator(DagsterDbtTranslator):
+    """Keys <layer>/<source or subject>/<name>, group = layer."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None:  # a dbt source: its key stands in its own metadata
+            return spec
+        key = asset_key(node)
+        return spec.replace_attributes(
+            key=key, group_name=key.path[0], owners=OWNERS, kinds={"dbt", "postgres"}
+        )
+
+
+def asset_key(node: Mapping[str, Any]) -> dg.AssetKey:
+    """A model's or seed's key, from its place below models/ or seeds/."""
+    folders = Path(node["path"]).parent.parts
+    if node["resource_type"] == "seed":
+        return dg.AssetKey(["staging", "dictionaries", node["name"]])
+    return dg.AssetKey([*folders, node["name"]])
+
+
+def arguments() -> list[str]:
+    """dbt's arguments in a refresh: unit tests belong to the test suite, not to every night."""
+    return ["build", "--exclude-resource-type", "unit_test"]
+
+
+@lru_cache
+def dbt_project() -> DbtProject:
+    return DbtProject(project_dir=DBT_PROJECT_DIR, target_path=load_settings().home / "dbt")
+
+
+def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
+    """One layer's models as one step."""
+
+    @dbt_assets(
+        manifest=manifest(),
+        select=LAYERS[layer],
+        name=f"dbt_{layer}",
+        project=dbt_project(),
+        dagster_dbt_translator=Translator(),
+        pool="dbt",
+    )
+    def layer_assets(
+        context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
+    ) -> Iterator[Any]:
+        os.environ.update(dbt_environment(environment.warehouse, environment.settings))
+        cli = DbtCliResource(project_dir=dbt_project(), dbt_executable=dbt_executable())
+        yield from cli.cli(arguments(), context=context).stream().fetch_row_counts()
+
+    return layer_assets
+
+
+def dbt_executable() -> str:
+    return str(Path(sys.executable).parent / "dbt")
+
+
+@lru_cache
+def manifest() -> Mapping[str, Any]:
+    """dbt's manifest, parsed anew only where the project's files changed. Raises ConfigError with dbt's words."""
+    project = dbt_project()
+    path = project.manifest_path
+    digest_file = path.with_suffix(".digest")
+    digest = _digest()
+    if not path.exists() or not digest_file.exists() or digest_file.read_text() != digest:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        settings = load_settings()
+        done = subprocess.run(
+            [
+                dbt_executable(), "parse", "--quiet", "--no-use-colors",
+                "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR),
+            ],
+            env=os.environ | dbt_environment(None, settings),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise ConfigError(f"dbt cannot read the project: {done.stdout.strip()[-2000:]}", "Mend dbt_project/.")
+        digest_file.write_text(digest)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _digest() -> str:
+    """One hash over every file that dbt parses."""
+    sha = hashlib.sha256()
+    for path in sorted(DBT_PROJECT_DIR.rglob("*")):
+        if path.is_file() and path.suffix in {".sql", ".yml", ".csv", ".md"} and "target" not in path.parts:
+            sha.update(str(path.relative_to(DBT_PROJECT_DIR)).encode())
+            sha.update(path.read_bytes())
+    return sha.hexdigest()
+
+
+def mart_nodes() -> dict[str, Mapping[str, Any]]:
+    """The marts' models by name."""
+    return {
+        node["name"]: node
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] == "model" and node["path"].startswith("marts/")
+    }
+
+
+def marts() -> list[Mart]:
+    """What publishing needs to know of each mart, from the models' own metadata."""
+    return [
+        Mart(
+            name=name,
+            key=tuple(node["config"]["meta"]["primary_key"]),
+            personal=frozenset(
+                column["name"]
+                for column in node["columns"].values()
+                if (column.get("config") or {}).get("meta", {}).get("personal") or column["meta"].get("personal")
+            ),
+        )
+        for name, node in sorted(mart_nodes().items())
+    ]

@@ -1,0 +1,65 @@
+"""Layer identity: which cards are one person, in one step, written in one transaction.
+
+Belongs here: what Dagster's UI shows of a linkage run. Does not belong here: linking (identity/).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dagster_project.assets import OWNERS
+from dagster_project.assets.failures import failing_clearly
+from dagster_project.resources import Environment, RefreshLock
+
+LAYER = "identity"
+
+TABLES = {
+    "record_customers": "The customer of every live card. Grain: source_system × source_record_id.",
+    "edges": "Every link that was considered, its weights by comparison, and why it was or was not used. "
+    "Grain: pair of cards.",
+    "customers": "Every customer ID ever given, and where a retired one leads. Grain: customer_id.",
+    "customer_id_events": "What happened to customer IDs: created, merged, split, retired, returned. "
+    "Grain: event.",
+    "review_queue": "Pairs that a steward should look at, the most useful first. Grain: pair of cards.",
+    "runs": "Every linkage run and its figures. Grain: run.",
+}
+CONTRACTS = ("customer_records", "customer_record_identifiers")
+
+
+def identity_key(table: str) -> dg.AssetKey:
+    return dg.AssetKey([LAYER, table])
+
+
+@dg.multi_asset(
+    name="resolve_identities",
+    specs=[
+        dg.AssetSpec(
+            identity_key(table),
+            deps=[dg.AssetKey(["intermediate", contract]) for contract in CONTRACTS],
+            group_name=LAYER,
+            description=description,
+            kinds={"splink", "duckdb", "postgres"},
+            owners=OWNERS,
+            metadata={"dagster/table_name": f"{LAYER}.{table}"},
+        )
+        for table, description in TABLES.items()
+    ],
+    pool="identity",
+)
+def resolve_identities(
+    context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
+) -> Iterator[dg.MaterializeResult]:
+    from dagster_project import identity
+
+    with failing_clearly():
+        summary = identity.refresh(
+            environment.warehouse,
+            context.run_id,
+            company_phones=environment.settings.company_phone_list,
+            progress=context.log.info,
+        )
+    figures = {name: value for name, value in vars(summary).items() if isinstance(value, (int, float, str))}
+    for table in TABLES:
+        yield dg.MaterializeResult(
+            asset_key=identity_key(table), metadata=figures if table == "record_customers" else {}
+        )

@@ -1,0 +1,100 @@
+"""Layer raw: one asset a table of each source, one extraction a source.
+
+Belongs here: what Dagster's UI shows of an extraction. Does not belong here: extracting (sources/).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dagster_project.assets import OWNERS
+from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
+from dagster_project.config import Settings
+from dagster_project.resources import Environment, RefreshLock
+from dagster_project.sources import Source, Table
+from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.warehouse import Warehouse, ledger, schema
+
+LAYER = "raw"
+
+CHANGES = {
+    "soft": "deleted rows are marked by the source",
+    "compared": "key sets are compared: what left the source gets a tombstone",
+    "kept": "rows that leave the source stay here",
+}
+
+
+def raw_key(source: str, table: str) -> dg.AssetKey:
+    return dg.AssetKey([LAYER, source, table])
+
+
+def source_url(settings: Settings, source: str, warehouse: Warehouse) -> str:
+    """The configured URL; in the demo profile without one, the demo company's database on the warehouse's server."""
+    configured = settings.source_url(source)
+    if configured:
+        return configured
+    assert warehouse.admin_url is not None  # the demo profile: settings.source_url refuses production
+    url = warehouse.admin_url.set(username="c360_demo", database=f"demo_{source}")
+    return url.render_as_string(hide_password=False)
+
+
+def build_raw_assets(source: Source) -> dg.AssetsDefinition:
+    """The extraction of one source: every table of it in one step, for they are read as one state."""
+
+    @dg.multi_asset(
+        name=f"extract_{source.name}",
+        specs=[_spec(source, table) for table in source.tables],
+        retry_policy=RETRY_LOST_CONNECTION,
+        pool=f"source_{source.name}",
+    )
+    def extraction(
+        context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
+    ) -> Iterator[dg.MaterializeResult]:
+        with failing_clearly():
+            settings, warehouse = environment.settings, environment.warehouse
+            done = extract(
+                source,
+                source_url(settings, source.name, warehouse),
+                warehouse,
+                settings.home,
+                progress=context.log.info,
+                may_be_emptied=settings.tables_that_may_be_emptied,
+            )
+            ledger.record_extraction(warehouse, context.run_id, done.source, done.load_id, done.tables)
+        for load in done.tables:
+            yield dg.MaterializeResult(asset_key=raw_key(source.name, load.table), metadata=_metadata(load))
+
+    return extraction
+
+
+def _spec(source: Source, table: Table) -> dg.AssetSpec:
+    moves = f"`{table.watermark}`" if table.watermark else (
+        f"its row of `{table.follows.parent}`" if table.follows else "nothing: read whole"
+    )
+    return dg.AssetSpec(
+        key=raw_key(source.name, table.name),
+        group_name=LAYER,
+        description=(
+            f"`{table.name}` of {source.description}.\n\nGrain: {', '.join(table.key)}. "
+            f"Changes move {moves}; {CHANGES[table.deletes]}."
+        ),
+        kinds={"dlt", "postgres"},
+        owners=OWNERS,
+        tags={"source": source.name, "class": source.kind},
+        metadata={"dagster/table_name": f"{schema.raw_schema(source.name)}.{table.name}"},
+    )
+
+
+def _metadata(load: TableLoad) -> dict[str, dg.MetadataValue]:
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/row_count": dg.MetadataValue.int(load.rows_at_source),
+        "rows_loaded": dg.MetadataValue.int(load.rows_loaded),
+        "tombstones": dg.MetadataValue.int(load.tombstones),
+    }
+    if load.watermark_to:
+        metadata["watermark"] = dg.MetadataValue.text(load.watermark_to)
+    if load.watermark_from:
+        metadata["read_from"] = dg.MetadataValue.text(load.watermark_from)
+    if load.new_columns:
+        metadata["new_columns"] = dg.MetadataValue.text(", ".join(load.new_columns))
+    return metadata

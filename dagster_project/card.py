@@ -1,0 +1,43 @@
+"""The customer card: found by phone, e-mail or customer ID, as an operator's desk asks for it.
+
+Belongs here: the look-up. Does not belong here: what stands on the card (dbt_project/models/marts).
+"""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from dagster_project.errors import WarehouseError
+from dagster_project.identity import canonical_email, canonical_phone
+from dagster_project.warehouse import Warehouse
+
+LOOK_UP = """
+with asked as (
+    select coalesce(r.surviving_id, :who) as customer_id
+    from (select 1) one left join marts.customer_id_redirect r on r.retired_id = :who
+    union
+    select customer_id from marts.bridge_customer_identifier where kind = :kind and value = :value
+)
+select c.card, c.data_as_of
+from marts.customer_card c join asked using (customer_id)
+order by c.customer_id
+"""
+
+
+def find_cards(warehouse: Warehouse, who: str) -> list[dict[str, Any]]:
+    """The cards of every customer that `who` names: an ID (a retired one too), a phone or an e-mail."""
+    kind, value = _identifier(who)
+    with warehouse.begin() as connection:
+        if connection.scalar(sa.text("select to_regclass('marts.customer_card')")) is None:
+            raise WarehouseError("There are no customer cards yet.", "Run `c360 refresh`.")
+        rows = connection.execute(sa.text(LOOK_UP), {"who": who, "kind": kind, "value": value})
+        return [{**card, "data_as_of": as_of} for card, as_of in rows]
+
+
+def _identifier(who: str) -> tuple[str, str | None]:
+    if "@" in who:
+        return "email", canonical_email(who)
+    if re.fullmatch(r"[+\d\s()\-.]{5,}", who):
+        return "phone", canonical_phone(who)
+    return "customer_id", None

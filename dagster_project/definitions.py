@@ -1,0 +1,5 @@
+"""What Dagster loads: the assembly and nothing else."""
+
+from dagster_project.build import build_defs
+
+defs = build_defs()

@@ -1,0 +1,18 @@
+"""Jobs: what runs together.
+
+Belongs here: selections of assets by name. Does not belong here: when they run (schedules.py).
+"""
+
+import dagster as dg
+
+# One job over the whole chain: a gate that fails stops what is downstream in the same run.
+REFRESH_TAG = "seamless360/writes"
+
+daily_refresh_job = dg.define_asset_job(
+    "daily_refresh_job",
+    selection=dg.AssetSelection.all(),
+    description="Extracts what changed, gates it, links it, builds and gates the marts, publishes them at once.",
+    tags={REFRESH_TAG: "warehouse"},
+    # One process: the steps share two cores, and a process a step would spend longer starting than working.
+    executor_def=dg.in_process_executor,
+)

@@ -1,0 +1,141 @@
+"""One refresh from the command line: daily_refresh_job, in this process, with progress.
+
+Belongs here: running the job on this machine's Dagster instance and telling a listener how it goes.
+Does not belong here: what a person reads (summary.py, cli.py).
+"""
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.config import PROJECT_ROOT, Settings
+from dagster_project.errors import ConfigError
+from dagster_project.jobs import daily_refresh_job
+from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.lock import refresh_lock
+
+
+@dataclass
+class Step:
+    """One step of the run: seconds, and the words of its failure."""
+
+    name: str
+    seconds: float = 0.0
+    failed: str | None = None
+
+
+@dataclass
+class Outcome:
+    run_id: str
+    success: bool
+    seconds: float
+    steps: list[Step] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)  # gates that stopped the run, with their words
+
+    @property
+    def failures(self) -> list[Step]:
+        return [step for step in self.steps if step.failed]
+
+
+Listener = Callable[[str, Step, int, int], None]  # event (start, done), step, steps done, steps in all
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The instance's folder, made if it is not there; DAGSTER_HOME is set to it unless it was."""
+    if configured := os.environ.get("DAGSTER_HOME"):
+        return Path(configured)
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    config = PROJECT_ROOT / "dagster.yaml"
+    if not config.exists():
+        raise ConfigError(f"{config} is missing.", "Restore it from the repository.")
+    shutil.copyfile(config, home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outcome:
+    """Runs the whole chain once. Raises RefreshBusy if another one is at work; a failed step is in the outcome."""
+    dagster_home(settings)
+    from dagster_project.build import build_defs
+
+    instance = dg.DagsterInstance.get()
+    with refresh_lock(warehouse, "c360 refresh, starting"):
+        _bury_the_dead(instance)
+    job = build_defs().resolve_job_def(daily_refresh_job.name)
+    run_id = str(uuid.uuid4())
+    watch = _Watch(len(job.nodes), listen)
+    instance.add_event_listener(run_id, watch)
+    started = time.monotonic()
+    result = job.execute_in_process(
+        instance=instance,
+        run_id=run_id,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={"seamless360/started_by": "c360 refresh"},
+    )
+    return Outcome(run_id, result.success, time.monotonic() - started, watch.steps, watch.blocked)
+
+
+def _bury_the_dead(instance: dg.DagsterInstance) -> None:
+    """Runs that hold no lock and never ended were killed: say so, or they count as running for ever."""
+    running = instance.get_runs(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={"seamless360/started_by": "c360 refresh"})
+    )
+    for run in running:
+        instance.report_run_failed(run, "The process was killed. The next refresh finishes its work.")
+
+
+class _Watch:
+    """Turns Dagster's events into steps begun and ended."""
+
+    def __init__(self, total: int, listen: Listener) -> None:
+        self.total = total
+        self.listen = listen
+        self.steps: list[Step] = []
+        self.blocked: list[str] = []
+        self._open: dict[str, tuple[Step, float]] = {}
+
+    def __call__(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        if event.event_type_value in ("RESOURCE_INIT_FAILURE", "PIPELINE_FAILURE") and not self.steps:
+            # What could not be made, such as the lock or the warehouse's connection, has no step to say so.
+            data = event.event_specific_data
+            self.steps.append(Step("start", failed=_words(getattr(data, "error", None) or event.message)))
+        if event.is_step_start:
+            step = Step(event.step_key or "")
+            self._open[step.name] = (step, entry.timestamp)
+            self.listen("start", step, len(self.steps), self.total)
+        elif event.is_step_success or event.is_step_failure:
+            step, begun = self._open.pop(event.step_key or "", (Step(event.step_key or ""), entry.timestamp))
+            step.seconds = entry.timestamp - begun
+            if event.is_step_failure:
+                data = event.step_failure_data
+                failure = data.user_failure_data
+                step.failed = (failure.description if failure else None) or _words(data.error)
+            self.steps.append(step)
+            self.listen("done", step, len(self.steps), self.total)
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR and evaluation.blocking:
+                key = evaluation.asset_key.to_user_string()
+                self.blocked.append(f"{key}: {evaluation.description or evaluation.check_name}")
+
+
+def _words(error: object) -> str:
+    """The innermost of an error's words that a person can act on."""
+    info = error
+    while getattr(info, "cause", None) is not None:
+        info = info.cause  # type: ignore[attr-defined]
+    message = getattr(info, "message", None) or str(info)
+    return message.strip()
+
+

@@ -1,0 +1,276 @@
+"""What a refresh did, as figures a person likes to read.
+
+Belongs here: gathering one run's figures from the warehouse, and showing them. Does not belong here:
+producing them. Counts only, never a value of a row.
+"""
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from dagster_project.config import source_contracts
+from dagster_project.refresh import Outcome
+from dagster_project.warehouse import Warehouse, schema
+
+GATE_LAYERS = ("raw", "intermediate", "identity", "marts")
+
+
+@dataclass
+class Agreement:
+    """How the linkage compares with a known truth (identity.evaluate); shares of one."""
+
+    precision: float
+    recall: float
+    b_cubed_precision: float
+    b_cubed_recall: float
+    records: int
+
+
+@dataclass
+class Figures:
+    """One run's figures. Mappings are ordered as they are shown."""
+
+    sources: list[dict[str, int | str]] = field(default_factory=list)
+    contracts: dict[str, int] = field(default_factory=dict)
+    marts: dict[str, int] = field(default_factory=dict)
+    rows_published: int = 0
+    gates: dict[str, dict[str, int]] = field(default_factory=dict)
+    gate_messages: list[str] = field(default_factory=list)
+    newly_quarantined: int = 0
+    in_quarantine: int = 0
+    identity: dict[str, int | str | bool] = field(default_factory=dict)
+    unexplained: list[str] = field(default_factory=list)
+    is_first: bool = False
+
+    @property
+    def rows_read(self) -> int:
+        return sum(int(source["read"]) for source in self.sources)
+
+
+def gather(warehouse: Warehouse, run_id: str) -> Figures:
+    """The figures of one run, as far as it came."""
+    figures = Figures()
+    with warehouse.begin() as connection:
+        _sources(connection, run_id, figures)
+        figures.contracts = _counts(connection, schema.INTERMEDIATE, _contracts())
+        _gates(connection, run_id, figures)
+        _identity(connection, run_id, figures)
+        _marts(connection, run_id, figures)
+        _unexplained(connection, figures)
+    return figures
+
+
+def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreement | None) -> None:
+    """The summary. Tables first, then what to do next."""
+    parts = [_sources_table(figures), _layers_table(figures), _gates_table(figures)]
+    if figures.identity:
+        parts.append(_identity_text(figures, agreement))
+    parts.append(_steps_table(outcome))
+    for message in figures.unexplained:
+        parts.append(Text(f"✗ {message}", style="red"))
+    kind = "first load" if figures.is_first else "increment"
+    verdict = "complete" if outcome.success else "stopped: readers still see the last complete state"
+    console.print()
+    console.print(
+        Panel(
+            Group(*parts),
+            title=f"Refresh {verdict} — {kind}, {figures.rows_read:,} rows read, {outcome.seconds:.0f} s",
+            border_style="green" if outcome.success else "red",
+            padding=(1, 2),
+        )
+    )
+
+
+def _contracts() -> list[str]:
+    return list(dict.fromkeys(contract for fills in source_contracts().values() for contract in fills))
+
+
+def _exists(connection: sa.Connection, name: str) -> bool:
+    return connection.scalar(sa.text("select to_regclass(:name)"), {"name": name}) is not None
+
+
+def _counts(connection: sa.Connection, schema_name: str, tables: list[str]) -> dict[str, int]:
+    return {
+        table: connection.scalar(sa.text(f'select count(*) from {schema_name}."{table}"')) or 0
+        for table in tables
+        if _exists(connection, f'{schema_name}."{table}"')
+    }
+
+
+def _sources(connection: sa.Connection, run_id: str, figures: Figures) -> None:
+    if not _exists(connection, "ops.extractions"):
+        return
+    rows = connection.execute(
+        sa.text(
+            """
+            select source, count(*) as tables, sum(rows_at_source)::bigint as at_source,
+                sum(rows_loaded)::bigint as read, sum(tombstones)::bigint as gone,
+                bool_and(watermark_from is null) as is_first
+            from ops.extractions where run_id = :run_id group by source
+            """
+        ),
+        {"run_id": run_id},
+    ).mappings()
+    by_source = {row["source"]: row for row in rows}
+    figures.is_first = bool(by_source) and all(row["is_first"] for row in by_source.values())
+    for source in source_contracts():
+        if source in by_source:
+            row = dict(by_source[source])
+            row["quarantined"] = _quarantined(connection, f"{source}__%")
+            figures.sources.append(row)
+    figures.in_quarantine = _quarantined(connection, "%")
+
+
+def _quarantined(connection: sa.Connection, like: str) -> int:
+    tables = connection.scalars(
+        sa.text("select tablename from pg_tables where schemaname = :schema and tablename like :like"),
+        {"schema": schema.QUARANTINE, "like": like.replace("_", r"\_")},
+    ).all()
+    return sum(_counts(connection, schema.QUARANTINE, list(tables)).values())
+
+
+def _gates(connection: sa.Connection, run_id: str, figures: Figures) -> None:
+    if not _exists(connection, "ops.gate_results"):
+        return
+    rows = connection.execute(
+        sa.text(
+            """
+            with tables as (
+                select layer, table_name,
+                    bool_or(not success and (is_error or severity = 'critical')) as is_failed,
+                    bool_or(not success) as is_warned, sum(rows_quarantined) as quarantined
+                from ops.gate_results where run_id = :run_id group by layer, table_name
+            )
+            select layer, count(*) as tables, count(*) filter (where is_failed) as failed,
+                count(*) filter (where is_warned and not is_failed) as warned,
+                coalesce(sum(quarantined), 0)::bigint as quarantined
+            from tables group by layer
+            """
+        ),
+        {"run_id": run_id},
+    ).mappings()
+    by_layer = {row["layer"]: dict(row) for row in rows}
+    figures.gates = {layer: by_layer[layer] for layer in GATE_LAYERS if layer in by_layer}
+    figures.newly_quarantined = sum(row["quarantined"] for row in by_layer.values())
+    figures.gate_messages = list(
+        connection.scalars(
+            sa.text(
+                "select distinct message from ops.gate_results "
+                "where run_id = :run_id and not success order by message"
+            ),
+            {"run_id": run_id},
+        )
+    )
+
+
+def _identity(connection: sa.Connection, run_id: str, figures: Figures) -> None:
+    if _exists(connection, "identity.runs"):
+        row = connection.execute(
+            sa.text("select * from identity.runs where run_id = :run_id"), {"run_id": run_id}
+        ).mappings()
+        figures.identity = dict(row.first() or {})
+
+
+def _marts(connection: sa.Connection, run_id: str, figures: Figures) -> None:
+    if _exists(connection, "ops.publications"):
+        rows = connection.execute(
+            sa.text("select mart, rows, written from ops.publications where run_id = :run_id order by mart"),
+            {"run_id": run_id},
+        ).all()
+        figures.marts = {mart: count for mart, count, _ in rows}
+        figures.rows_published = sum(written for *_, written in rows)
+
+
+def _unexplained(connection: sa.Connection, figures: Figures) -> None:
+    """Rows that the reconciliation mart cannot account for."""
+    if not (figures.marts and _exists(connection, "marts.reconciliation")):
+        return
+    figures.unexplained = [
+        f"{source}.{table}: {count} rows are unexplained ({stage})"
+        for source, table, stage, count in connection.execute(
+            sa.text(
+                "select source_system, table_name, stage, rows_unexplained from marts.reconciliation "
+                "where rows_unexplained <> 0 order by 1, 2, 3"
+            )
+        )
+    ]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at == 0 else "right", style=None if at else "cyan")
+    return table
+
+
+def _sources_table(figures: Figures) -> Table:
+    table = _table("Sources", "", "tables", "rows at source", "read now", "gone", "in quarantine")
+    for row in figures.sources:
+        table.add_row(
+            str(row["source"]),
+            *(f"{int(row[name]):,}" for name in ("tables", "at_source", "read", "gone", "quarantined")),
+        )
+    return table
+
+
+def _layers_table(figures: Figures) -> Table:
+    table = _table("\nLayers", "contract", "rows", "", "mart", "rows")
+    contracts, marts = list(figures.contracts.items()), list(figures.marts.items())
+    for at in range(max(len(contracts), len(marts))):
+        left = contracts[at] if at < len(contracts) else ("", "")
+        right = marts[at] if at < len(marts) else ("", "")
+        table.add_row(left[0], _number(left[1]), "", Text(str(right[0]), style="cyan"), _number(right[1]))
+    table.columns[3].justify = "left"
+    return table
+
+
+def _number(value: int | str) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _gates_table(figures: Figures) -> Group:
+    table = _table("\nGates", "layer", "tables", "passed", "warned", "stopped", "rows to quarantine")
+    for layer, row in figures.gates.items():
+        passed = row["tables"] - row["failed"] - row["warned"]
+        table.add_row(
+            layer, *(f"{n:,}" for n in (row["tables"], passed, row["warned"], row["failed"], row["quarantined"]))
+        )
+    notes = [Text(f"  ! {message}", style="yellow") for message in figures.gate_messages]
+    return Group(table, *notes)
+
+
+def _identity_text(figures: Figures, agreement: Agreement | None) -> Text:
+    run = figures.identity
+    text = Text("\nCustomers", style="bold")
+    skipped = " (nothing changed: linking was skipped)" if run.get("is_skipped") else ""
+    text.append(
+        f"\n{int(run['records']):,} cards are {int(run['customers']):,} customers{skipped}; "
+        f"largest {run['largest_cluster']} cards",
+        style="not bold",
+    )
+    if agreement:
+        text.append(
+            f"\nagainst the demo's truth ({agreement.records:,} linkable cards): "
+            f"pairwise precision {agreement.precision:.3f}, recall {agreement.recall:.3f}; "
+            f"B-cubed {agreement.b_cubed_precision:.3f}, {agreement.b_cubed_recall:.3f}",
+            style="not bold",
+        )
+    return text
+
+
+def _steps_table(outcome: Outcome) -> Table:
+    table = _table("\nSeconds per step", "", "s", "")
+    gates = [step for step in outcome.steps if step.name.endswith("_gate")]
+    steps = [step for step in outcome.steps if step not in gates]
+    shown = [(step.name, step.seconds) for step in steps]
+    if gates:
+        shown.append((f"gates ({len(gates)})", sum(step.seconds for step in gates)))
+    longest = max((seconds for _, seconds in shown), default=1) or 1
+    for name, seconds in shown:
+        table.add_row(name, f"{seconds:.1f}", Text("█" * round(24 * seconds / longest), style="blue"))
+    table.columns[2].justify = "left"
+    return table
