@@ -1,4 +1,4 @@
-{#- JSON and arrays, where engines differ. `default__` is PostgreSQL. -#}
+{#- JSON and aggregates, where engines differ. `default__` is PostgreSQL. -#}
 
 {#- An object of `pairs`: name → SQL expression. Null members are left out. -#}
 {% macro json_object(pairs) -%}
@@ -29,4 +29,13 @@
 
 {% macro default__list_distinct(column) -%}
     string_agg(distinct {{ column }}, ', ' order by {{ column }})
+{%- endmacro %}
+
+{#- An aggregate: the first `expression` that is not null, in the order of `order_by`. -#}
+{% macro first_by(expression, order_by) -%}
+    {{ return(adapter.dispatch('first_by')(expression, order_by)) }}
+{%- endmacro %}
+
+{% macro default__first_by(expression, order_by) -%}
+    (array_agg({{ expression }} order by {{ order_by }}) filter (where {{ expression }} is not null))[1]
 {%- endmacro %}
