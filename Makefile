@@ -13,15 +13,15 @@ help: ## shows this list
 
 install: $(INSTALLED) ## the environment alone
 
-$(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml
+$(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
 		{ echo "error: Python 3.11 is needed, $(PYTHON) is another. Set PYTHON=/path/to/python3.11." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "error: this Python has no venv. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing what requirements.txt pins …"
+	@echo "installing what requirements-dev.txt pins …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -48,6 +48,8 @@ format: install ## puts the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## compiles requirements.txt anew from pyproject.toml: pinned, hashed, without addresses
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header \
-		--no-strip-extras --python-version 3.11 --quiet --output-file requirements.txt
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11
+
+lock: ## compiles the requirements anew: pinned, hashed, without addresses
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt

@@ -207,6 +207,20 @@ def warehouse_start() -> None:
     console.print(f"up: {warehouse.url.render_as_string()}", highlight=False)
 
 
+@warehouse_app.command("init")
+def warehouse_init() -> None:
+    """Makes database, roles, schemas and Dagster's storage on your own server. Needs C360_WAREHOUSE_ADMIN_URL."""
+    from dagster_project.warehouse import schema
+    from dagster_project.warehouse.connect import set_up
+
+    settings = load_settings()
+    set_up(settings)
+    console.print(
+        f"ready: give {schema.BI} and {schema.AGENT} passwords when someone is to read "
+        f"(alter role {schema.BI} login password '…')"
+    )
+
+
 @warehouse_app.command("stop")
 def warehouse_stop() -> None:
     """Stops the embedded server."""

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     warehouse_url: str | None = None
     # May create databases and roles: the demo company and the first set-up need it, refreshes do not.
     warehouse_admin_url: str | None = None
+    # Dagster's own storage in production, as deploy/dagster.yaml reads it.
+    dagster_storage_url: str | None = None
     time_zone: str = "Europe/Moscow"
     refresh_cron: str = "0 3 * * *"
     # The company's own numbers, comma separated: never a customer's identifier.

@@ -112,10 +112,22 @@ def embedded_server(home: Path) -> EmbeddedServer:
     return EmbeddedServer(home / "warehouse")
 
 
+def set_up(settings: Settings) -> None:
+    """Database, roles and schemas on the configured server, and Dagster's storage if it has a URL. Idempotent."""
+    warehouse = open_warehouse(settings)
+    _ensure_database(warehouse, str(warehouse.url.password or ""))
+    if settings.dagster_storage_url:
+        storage = make_url(settings.dagster_storage_url)
+        with warehouse.admin_engine("postgres").connect() as admin:
+            schema.create_login(admin, storage.username or "", str(storage.password or ""))
+            schema.create_database(admin, storage.database or "", storage.username)
+
+
 def _ensure_database(warehouse: Warehouse, password: str) -> None:
+    database = warehouse.url.database or DATABASE
     with warehouse.admin_engine("postgres").connect() as admin:
-        if schema.create_database(admin, DATABASE):
-            schema.create_roles(admin, DATABASE, password)
+        if schema.create_database(admin, database):
+            schema.create_roles(admin, database, password)
     with warehouse.begin() as connection:
         schema.prepare(connection, list(source_contracts()))
 

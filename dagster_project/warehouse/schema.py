@@ -4,9 +4,8 @@ Belongs here: names others rely on, ownership and grants. Does not belong here: 
 makes its own) and the masked views of the marts (publish.py).
 """
 
-import secrets
-
 import sqlalchemy as sa
+from psycopg import sql as pgsql
 
 OWNER = "c360_owner"  # builds
 BI = "c360_bi"  # reads the marts, personal fields masked
@@ -40,7 +39,7 @@ def create_roles(admin: sa.Connection, database: str, owner_password: str | None
         if role not in existing:
             admin.execute(sa.text(f"create role {role} nologin"))
     if owner_password:
-        admin.exec_driver_sql(f"alter role {OWNER} login password '{owner_password}'")
+        create_login(admin, OWNER, owner_password)
     admin.exec_driver_sql(f"alter role {OWNER} set timezone = 'UTC'")
     admin.exec_driver_sql(f'alter database "{database}" owner to {OWNER}')
     admin.exec_driver_sql(f"alter role {BI} in database \"{database}\" set search_path = {BI_VIEWS}, {MARTS}")
@@ -57,5 +56,16 @@ def create_database(admin: sa.Connection, name: str, owner: str | None = None) -
     return True
 
 
-def new_password() -> str:
-    return secrets.token_urlsafe(24)
+def create_login(admin: sa.Connection, role: str, password: str) -> None:
+    """A role that may log in with `password`; its password is set anew where it is there."""
+    if not admin.scalar(sa.text("select 1 from pg_roles where rolname = :role"), {"role": role}):
+        _statement(admin, "create role {role}", role=role)
+    _statement(admin, "alter role {role} login password {password}", role=role, password=password)
+
+
+def _statement(admin: sa.Connection, statement: str, role: str, password: str = "") -> None:
+    driver = admin.connection.driver_connection
+    assert driver is not None
+    driver.execute(
+        pgsql.SQL(statement).format(role=pgsql.Identifier(role), password=pgsql.Literal(password))
+    )
