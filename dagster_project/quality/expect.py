@@ -57,7 +57,7 @@ def judge(
     suite: Suite,
     expectations: Sequence[Expectation],
     query: str,
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Any],
     *,
     with_places: bool = False,
 ) -> list[Judgement]:
@@ -113,7 +113,7 @@ def _validate(
     suite: Suite,
     expectations: Sequence[Expectation],
     query: str,
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Any],
     with_places: bool,
 ) -> list[Judgement]:
     source = _data_source(warehouse)

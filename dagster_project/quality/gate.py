@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
+from dagster_project.config import source_contracts
 from dagster_project.quality import expect, ledger, quarantine
 from dagster_project.quality.expect import Judgement
 from dagster_project.quality.quarantine import LOAD_ID, Moves, Place
@@ -88,7 +90,7 @@ class _Run:
     load_id: str | None
     moves: Moves = field(default_factory=Moves)
     results: list[CheckResult] = field(default_factory=list)
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
@@ -143,8 +145,6 @@ def run_gate(
 
 def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: Batch) -> _Run:
     """Looks at the table and at how far it is gated, and decides which rows are judged."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    parameters = {"now": now, "tomorrow": now + timedelta(days=1)}
     with ledger.transaction(warehouse, suite) as connection:
         ledger.ensure(connection)
         mark = ledger.mark(connection, suite)
@@ -159,7 +159,7 @@ def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: 
             is_rebuilt=batch is Batch.WHOLE_TABLE and suite.layer != "raw" and relation != mark.relation,
             has_loads=suite.layer == "raw",
             load_id=mark.load_id,
-            parameters={name: at.isoformat(sep=" ", timespec="seconds") for name, at in parameters.items()},
+            parameters=_parameters(),
         )
         if relation is None or (run.has_loads and LOAD_ID not in run.columns):
             return run
@@ -178,6 +178,13 @@ def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: 
             if rules_changed if run.has_loads else not run.is_rebuilt:
                 run.pending = run.moves.known
         return run
+
+
+def _parameters() -> dict[str, Any]:
+    """What a suite's $PARAMETERs stand for: times in UTC, and the names of vars.sources."""
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    tomorrow = now + timedelta(days=1)
+    return {"now": str(now), "tomorrow": str(tomorrow), "sources": sorted(source_contracts())}
 
 
 def _loads_after(load_id: str | None, newest: str | None) -> str:
