@@ -16,7 +16,9 @@ select
     returns.return_line_id,
     returns.return_id,
     -- Who brings goods back without giving a name is the one who bought them.
-    coalesce(cards.customer_id, case when returns.source_record_id is null then orders.customer_id end) as customer_id,
+    coalesce(
+        cards.customer_id, case when returns.source_record_id is null then orders.customer_id end
+    ) as customer_id,
     case
         when cards.customer_id is not null then null
         when returns.source_record_id is not null then coalesce(cards.no_customer_reason, 'card_unknown')

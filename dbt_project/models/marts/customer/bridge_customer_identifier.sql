@@ -46,7 +46,9 @@ holders as (
 )
 
 select
-    {{ hash_key(['grouped.source_system', 'grouped.kind', 'grouped.value', 'grouped.customer_id']) }} as identifier_id,
+    {{ hash_key(
+        ['grouped.source_system', 'grouped.kind', 'grouped.value', 'grouped.customer_id']
+    ) }} as identifier_id,
     grouped.source_system,
     grouped.kind,
     grouped.value,

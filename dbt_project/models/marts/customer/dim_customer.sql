@@ -31,7 +31,9 @@ records as (
         cards.gender,
         -- Days that forms and systems fill in by themselves, and days to come, are no birth dates.
         case
-            when cards.birth_date not in (date '1900-01-01', date '1970-01-01') and cards.birth_date < cards.updated_at
+            when
+                cards.birth_date not in (date '1900-01-01', date '1970-01-01')
+                and cards.birth_date < cards.updated_at
                 then cards.birth_date
         end as birth_date,
         case
@@ -154,8 +156,10 @@ select
     contacts.last_channel,
     case
         when purchases.customer_id is null then 'prospect'
-        when purchases.last_order_at < {{ add_days('as_of.data_as_of', -var('lost_after_days')) }} then 'lost'
-        when purchases.last_order_at < {{ add_days('as_of.data_as_of', -var('at_risk_after_days')) }} then 'at_risk'
+        when purchases.last_order_at < {{ add_days('as_of.data_as_of', '-' ~ var('lost_after_days')) }}
+            then 'lost'
+        when purchases.last_order_at < {{ add_days('as_of.data_as_of', '-' ~ var('at_risk_after_days')) }}
+            then 'at_risk'
         when purchases.order_count = 1 then 'new'
         else 'active'
     end as lifecycle_stage,
@@ -167,14 +171,13 @@ select
     coalesce(given_back.amount_returned, 0) as amount_returned,
     purchases.first_order_at,
     purchases.last_order_at,
-    round(
-        (
-            {%- for column in counted %}
-            case when {{ 'address_card' if column in together.address else 'customers' }}.{{ column }} is not null then 1 else 0 end
-            {%- if not loop.last %} +{% endif %}
-            {%- endfor %}
-        ) / {{ counted | length }}.0, 3
-    ) as completeness,
+    round((
+        {%- for column in counted %}
+        {%- set card = 'address_card' if column in together.address else 'customers' %}
+        case when {{ card }}.{{ column }} is not null then 1 else 0 end
+        {%- if not loop.last %} +{% endif %}
+        {%- endfor %}
+    ) / {{ counted | length }}.0, 3) as completeness,
     -- The weakest link that holds the customer's cards together; one card needs none.
     cast(coalesce(weakest_links.match_probability, 1) as double precision) as identity_confidence
 from customers

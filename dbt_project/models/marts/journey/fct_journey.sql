@@ -37,7 +37,8 @@ select
     {{ seconds_between('journeys.started_at', 'journeys.ended_at') }} as duration_s,
     case
         when journeys.has_goal then 'converted'
-        when journeys.ended_at >= {{ add_days('as_of.data_as_of', -var('journey_silence_days')) }} then 'open'
+        when journeys.ended_at >= {{ add_days('as_of.data_as_of', '-' ~ var('journey_silence_days')) }}
+            then 'open'
         else 'lapsed'
     end as outcome,
     journeys.start_channel,

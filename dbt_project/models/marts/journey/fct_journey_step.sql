@@ -25,8 +25,8 @@ with touches as (
         -- The company's own book-keeping is no touch: notes, closed cases, changes of a status.
         and (
             kind in (
-                'visit', 'message', 'call', 'lead_created', 'case_opened', 'order_placed', 'purchase', 'pickup',
-                'return'
+                'visit', 'message', 'call', 'lead_created', 'case_opened',
+                'order_placed', 'purchase', 'pickup', 'return'
             )
             or (kind = 'order_status' and status = 'completed')
         )

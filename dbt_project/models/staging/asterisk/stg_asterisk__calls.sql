@@ -33,7 +33,9 @@ queue_events as (
     select
         leg_calls.call_id,
         min({{ to_text('events.queuename') }}) as queue,
-        min(substring(events.agent from '([0-9]+)$')) filter (where events.event = 'CONNECT') as agent_extension,
+        min({{ extract_text('events.agent', '([0-9]+)$') }}) filter (
+            where events.event = 'CONNECT'
+        ) as agent_extension,
         min({{ to_amount('events.data1') }}) filter (where events.event = 'CONNECT') as hold_s,
         max({{ to_amount('events.data3') }}) filter (
             where events.event in ('ABANDON', 'EXITWITHTIMEOUT', 'EXITEMPTY')
@@ -54,7 +56,10 @@ calls as (
         max(channel_extension) filter (where position = 1) as channel_extension,
         max(agent_extension) filter (where disposition = 'ANSWERED' and billed_s > 0) as agent_extension,
         bool_or(
-            disposition = 'ANSWERED' and billed_s > 0 and has_other_side and last_application is distinct from 'queue'
+            disposition = 'ANSWERED'
+            and billed_s > 0
+            and has_other_side
+            and last_application is distinct from 'queue'
         ) as is_bridged,
         max(disposition) filter (where position = 1) as disposition,
         min(started_at) as started_at,

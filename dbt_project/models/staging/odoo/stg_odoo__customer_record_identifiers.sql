@@ -1,10 +1,16 @@
 with identifiers as (
     {% for column, kind in [('mobile', 'phone'), ('phone', 'phone'), ('email', 'email')] %}
-    select 'partner:' || id as source_record_id, '{{ kind }}' as kind, {{ column }} as value
+    select
+        'partner:' || id as source_record_id,
+        '{{ kind }}' as kind,
+        {{ column }} as value
     from {{ ref('stg_odoo__partners') }}
     union all
     {% endfor %}
-    select 'partner:' || partner_id as source_record_id, 'loyalty_card' as kind, {{ to_text('code') }} as value
+    select
+        'partner:' || partner_id as source_record_id,
+        'loyalty_card' as kind,
+        {{ to_text('code') }} as value
     from {{ source('odoo', 'loyalty_card') }}
     where _deleted_at is null
     union all
@@ -18,5 +24,6 @@ with identifiers as (
 -- Only of cards: own employees' partners are none.
 select distinct 'odoo' as source_system, identifiers.source_record_id, identifiers.kind, identifiers.value
 from identifiers
-inner join {{ ref('stg_odoo__customer_records') }} as cards on identifiers.source_record_id = cards.source_record_id
+inner join {{ ref('stg_odoo__customer_records') }} as cards
+    on identifiers.source_record_id = cards.source_record_id
 where identifiers.value is not null

@@ -42,7 +42,8 @@ payments as (
         payments.pos_order_id,
         {{ list_distinct('methods.name') }} as payment_method
     from {{ source('odoo', 'pos_payment') }} as payments
-    inner join {{ source('odoo', 'pos_payment_method') }} as methods on payments.payment_method_id = methods.id
+    inner join {{ source('odoo', 'pos_payment_method') }} as methods
+        on payments.payment_method_id = methods.id
     where payments._deleted_at is null and not coalesce({{ to_boolean('payments.is_change') }}, false)
     group by payments.pos_order_id
 )
@@ -68,7 +69,9 @@ select
     case when sales.store_id is not null and sales.is_ready then sales.ready_at end as ready_at,
     case when sales.store_id is not null then sales.handed_over_at end as picked_up_at,
     cast(null as timestamptz) as paid_at,
-    case when sales.dictionary_status in ('placed', 'completed') then sales.handed_over_at end as completed_at,
+    case
+        when sales.dictionary_status in ('placed', 'completed') then sales.handed_over_at
+    end as completed_at,
     case when sales.dictionary_status = 'cancelled' then sales.updated_at end as cancelled_at,
     '{{ var("company_currency") }}' as currency,
     sales.amount_total,

@@ -9,8 +9,10 @@ select
     {{ to_amount('lines.price_unit') }} as unit_price,
     {{ to_amount('lines.price_subtotal_incl') }} as amount,
     {{ to_amount('lines.price_subtotal_incl') }} - {{ to_amount('lines.price_subtotal') }} as amount_tax,
-    round({{ to_amount('lines.price_unit') }} * {{ to_amount('lines.qty') }} * coalesce(lines.discount, 0) / 100, 2)
-        as amount_discount,
+    round(
+        {{ to_amount('lines.price_unit') }} * {{ to_amount('lines.qty') }}
+        * coalesce(lines.discount, 0) / 100, 2
+    ) as amount_discount,
     products.standard_price * {{ to_amount('lines.qty') }} as cost,
     lines.refunded_orderline_id,
     lines.sale_order_origin_id,

@@ -1,5 +1,5 @@
--- What was bought is another receipt, or a sale order: the mirrored one stands for the shop's own order, whose
--- lines the ERP does not know.
+-- What was bought is another receipt, or a sale order: the mirrored one stands for the shop's own order,
+-- whose lines the ERP does not know.
 select
     'odoo:pos_line:' || lines.id as return_line_id,
     'odoo:pos:' || receipts.id as return_id,
@@ -7,7 +7,9 @@ select
     receipts.source_record_id,
     receipts.no_record_reason,
     coalesce(
-        sales.mirrors_order_id, 'odoo:sale:' || lines.sale_order_origin_id, 'odoo:pos:' || receipts.refunded_order_id
+        sales.mirrors_order_id,
+        'odoo:sale:' || lines.sale_order_origin_id,
+        'odoo:pos:' || receipts.refunded_order_id
     ) as order_id,
     case
         when lines.sale_order_origin_id is null then 'odoo:pos_line:' || lines.refunded_orderline_id

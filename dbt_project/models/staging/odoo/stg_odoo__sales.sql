@@ -11,7 +11,10 @@ with pickings as (
         max(pickings.write_date) as write_date
     from {{ source('odoo', 'stock_picking') }} as pickings
     left join {{ source('odoo', 'pos_config') }} as stores on pickings.pos_config_id = stores.id
-    where pickings.picking_type_code = 'outgoing' and pickings.state <> 'cancel' and pickings._deleted_at is null
+    where
+        pickings.picking_type_code = 'outgoing'
+        and pickings.state <> 'cancel'
+        and pickings._deleted_at is null
     group by pickings.sale_id
 )
 

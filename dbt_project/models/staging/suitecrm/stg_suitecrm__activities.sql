@@ -22,8 +22,10 @@ activities as (
         {{ to_utc('calls.date_end') }} as ended_at,
         coalesce(calls.duration_hours, 0) * 3600 + coalesce(calls.duration_minutes, 0) * 60 as duration_s,
         {{ to_utc('calls.date_modified') }} as updated_at,
-        case when {{ to_boolean('calls.deleted') }} then {{ to_utc('calls.date_modified') }} else calls._deleted_at end
-            as deleted_at
+        case
+            when {{ to_boolean('calls.deleted') }} then {{ to_utc('calls.date_modified') }}
+            else calls._deleted_at
+        end as deleted_at
     from {{ source('suitecrm', 'calls') }} as calls
     left join call_contacts on calls.id = call_contacts.call_id
     union all
@@ -42,7 +44,9 @@ activities as (
         null as ended_at,
         null as duration_s,
         {{ to_utc('date_modified') }} as updated_at,
-        case when {{ to_boolean('deleted') }} then {{ to_utc('date_modified') }} else _deleted_at end as deleted_at
+        case
+            when {{ to_boolean('deleted') }} then {{ to_utc('date_modified') }} else _deleted_at
+        end as deleted_at
     from {{ source('suitecrm', 'notes') }}
 )
 

@@ -3,7 +3,10 @@
 with responses as (
     select case_id, min(occurred_at) as first_response_at
     from {{ ref('stg_suitecrm__activities') }}
-    where case_id is not null and deleted_at is null and (source_table = 'notes' or source_status = 'Held')
+    where
+        case_id is not null
+        and deleted_at is null
+        and (source_table = 'notes' or source_status = 'Held')
     group by case_id
 )
 
@@ -15,7 +18,8 @@ select
     cases.case_number,
     {{ to_utc('cases.date_entered') }} as opened_at,
     case
-        when responses.first_response_at >= {{ to_utc('cases.date_entered') }} then responses.first_response_at
+        when responses.first_response_at >= {{ to_utc('cases.date_entered') }}
+            then responses.first_response_at
     end as first_response_at,
     case when cases.state = 'Closed' then {{ to_utc('cases.date_modified') }} end as closed_at,
     statuses.status,
@@ -27,8 +31,10 @@ select
     employees.employee_name,
     cases.resolution,
     {{ to_utc('cases.date_modified') }} as updated_at,
-    case when {{ to_boolean('cases.deleted') }} then {{ to_utc('cases.date_modified') }} else cases._deleted_at end
-        as deleted_at
+    case
+        when {{ to_boolean('cases.deleted') }} then {{ to_utc('cases.date_modified') }}
+        else cases._deleted_at
+    end as deleted_at
 from {{ source('suitecrm', 'cases') }} as cases
 left join {{ ref('stg_suitecrm__case_customers') }} as case_customers on cases.id = case_customers.case_id
 left join responses on cases.id = responses.case_id

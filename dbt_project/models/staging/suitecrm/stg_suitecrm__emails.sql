@@ -6,7 +6,8 @@ select
     {{ to_boolean('relations.primary_address') }} as is_primary,
     relations.date_modified
 from {{ source('suitecrm', 'email_addr_bean_rel') }} as relations
-inner join {{ source('suitecrm', 'email_addresses') }} as addresses on relations.email_address_id = addresses.id
+inner join {{ source('suitecrm', 'email_addresses') }} as addresses
+    on relations.email_address_id = addresses.id
 where
     relations.bean_module in ('Contacts', 'Leads')
     and not {{ to_boolean('relations.deleted') }}

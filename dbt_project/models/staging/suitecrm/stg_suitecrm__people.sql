@@ -18,7 +18,9 @@ select
     campaign_id as campaign,
     assigned_user_id as employee_id,
     {% if kind == 'lead' -%}
-    case when {{ to_boolean('converted') }} then 'contact:' || nullif(contact_id, '') end as parent_record_id,
+    case
+        when {{ to_boolean('converted') }} then 'contact:' || nullif(contact_id, '')
+    end as parent_record_id,
     status as lead_status,
     {%- else -%}
     cast(null as text) as parent_record_id,
@@ -26,7 +28,9 @@ select
     {%- endif %}
     {{ to_utc('date_entered') }} as created_at,
     {{ to_utc('date_modified') }} as updated_at,
-    case when {{ to_boolean('deleted') }} then {{ to_utc('date_modified') }} else _deleted_at end as deleted_at
+    case
+        when {{ to_boolean('deleted') }} then {{ to_utc('date_modified') }} else _deleted_at
+    end as deleted_at
 from {{ source('suitecrm', table) }}
 {% if not loop.last %}union all{% endif %}
 {% endfor %}

@@ -6,8 +6,11 @@ select
         when orders.customer_id > 0 then 'user:' || orders.customer_id
         when
             coalesce(
-                nullif(orders.billing_email, ''), nullif(addresses.email, ''), nullif(addresses.phone, ''),
-                nullif(addresses.first_name, ''), nullif(addresses.last_name, '')
+                nullif(orders.billing_email, ''),
+                nullif(addresses.email, ''),
+                nullif(addresses.phone, ''),
+                nullif(addresses.first_name, ''),
+                nullif(addresses.last_name, '')
             ) is not null
             then 'order:' || orders.id
     end as source_record_id,
@@ -15,7 +18,9 @@ select
     {{ to_text('addresses.last_name') }} as family_name,
     coalesce({{ to_text('addresses.email') }}, {{ to_text('orders.billing_email') }}) as email,
     {{ to_text('addresses.phone') }} as phone,
-    {{ to_text("concat_ws(', ', nullif(addresses.address_1, ''), nullif(addresses.address_2, ''))") }} as street,
+    {{ to_text(
+        "concat_ws(', ', nullif(addresses.address_1, ''), nullif(addresses.address_2, ''))"
+    ) }} as street,
     {{ to_text('addresses.city') }} as city,
     {{ to_text('addresses.postcode') }} as postcode,
     {{ to_text('addresses.country') }} as country,

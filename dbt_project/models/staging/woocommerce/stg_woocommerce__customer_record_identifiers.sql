@@ -1,18 +1,18 @@
+{% set columns = [
+    ('phone', 'phone', 'billing'), ('email', 'email', 'billing'), ('loyalty_card', 'loyalty_card', 'billing'),
+    ('phone', 'phone', 'customer_records'), ('email', 'email', 'customer_records'),
+    ('login', 'login_id', 'customer_records'),
+] -%}
 with identifiers as (
-    select source_record_id, 'phone' as kind, phone as value from {{ ref('stg_woocommerce__billing') }}
-    where deleted_at is null
-    union all
-    select source_record_id, 'email' as kind, email as value from {{ ref('stg_woocommerce__billing') }}
-    where deleted_at is null
-    union all
-    select source_record_id, 'loyalty_card' as kind, loyalty_card as value from {{ ref('stg_woocommerce__billing') }}
-    where deleted_at is null
-    union all
-    select source_record_id, 'email' as kind, email as value from {{ ref('stg_woocommerce__customer_records') }}
-    union all
-    select source_record_id, 'phone' as kind, phone as value from {{ ref('stg_woocommerce__customer_records') }}
-    union all
-    select source_record_id, 'login' as kind, login_id as value from {{ ref('stg_woocommerce__customer_records') }}
+    {% for kind, column, model in columns %}
+    select
+        source_record_id,
+        '{{ kind }}' as kind,
+        {{ column }} as value
+    from {{ ref('stg_woocommerce__' ~ model) }}
+    {% if model == 'billing' %}where deleted_at is null{% endif %}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 )
 
 select distinct 'woocommerce' as source_system, source_record_id, kind, value

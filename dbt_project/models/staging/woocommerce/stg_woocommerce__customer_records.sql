@@ -1,10 +1,15 @@
 -- Registered customers (their phone and address are those of their last order) and guest orders.
-with last_orders as (
+with ranked_orders as (
     select
         *,
         row_number() over (partition by source_record_id order by created_at desc, order_id desc) as position
     from {{ ref('stg_woocommerce__billing') }}
     where source_record_id like 'user:%' and deleted_at is null
+),
+
+last_orders as (
+    select * from ranked_orders
+    where position = 1
 ),
 
 lookup as (
@@ -41,7 +46,7 @@ users as (
         greatest(lookup.updated_at, orders.updated_at) as updated_at,
         lookup.deleted_at
     from lookup
-    full join (select * from last_orders where position = 1) as orders
+    full join last_orders as orders
         on lookup.source_record_id = orders.source_record_id
 )
 

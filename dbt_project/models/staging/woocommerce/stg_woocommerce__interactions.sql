@@ -14,13 +14,13 @@ with events as (
         updated_at,
         deleted_at
     from {{ ref('stg_woocommerce__orders') }}
-    {% for status, column in [('paid', 'paid_at'), ('completed', 'completed_at'), ('cancelled', 'cancelled_at')] %}
+    {% for status in ['paid', 'completed', 'cancelled'] %}
     union all
     select
         'woocommerce:wc_orders:' || order_number || ':{{ status }}' as interaction_id,
         source_record_id,
         no_record_reason,
-        {{ column }} as occurred_at,
+        {{ status }}_at as occurred_at,
         'order_status' as kind,
         'out' as direction,
         '{{ status }}' as status,
@@ -30,7 +30,7 @@ with events as (
         updated_at,
         deleted_at
     from {{ ref('stg_woocommerce__orders') }}
-    where {{ column }} is not null
+    where {{ status }}_at is not null
     {% endfor %}
     union all
     select

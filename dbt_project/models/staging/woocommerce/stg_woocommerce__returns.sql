@@ -5,7 +5,9 @@ with lines as (
 )
 
 select
-    coalesce('woocommerce:item:' || lines.order_item_id, 'woocommerce:refund:' || refunds.id) as return_line_id,
+    coalesce(
+        'woocommerce:item:' || lines.order_item_id, 'woocommerce:refund:' || refunds.id
+    ) as return_line_id,
     'woocommerce:refund:' || refunds.id as return_id,
     'woocommerce' as source_system,
     billing.source_record_id,
@@ -16,7 +18,12 @@ select
     'web' as return_channel,
     lines.sku,
     abs(lines.quantity) as quantity,
-    abs(coalesce(lines.line_total + coalesce(lines.line_tax, 0), {{ to_amount('refunds.total_amount') }})) as amount,
+    abs(
+        coalesce(
+            lines.line_total + coalesce(lines.line_tax, 0),
+            {{ to_amount('refunds.total_amount') }}
+        )
+    ) as amount,
     {{ to_text('refunds.customer_note') }} as reason,
     {{ to_utc('refunds.date_updated_gmt') }} as updated_at,
     refunds._deleted_at as deleted_at
