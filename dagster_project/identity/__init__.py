@@ -1,0 +1,15 @@
+"""Who is who: standardise, link, guard, cluster, registry.
+
+Belongs here: everything from a card to a stable customer ID. Never imports Dagster. Does not belong here:
+what is told of a customer (dbt_project/).
+
+`refresh` is the daily step, `train` makes a new model, `resolve` is the same without a database.
+"""
+
+from dagster_project.identity.evaluate import Score, b_cubed, pairwise
+from dagster_project.identity.pipeline import refresh, train
+from dagster_project.identity.registry import Previous
+from dagster_project.identity.resolution import Resolution, resolve
+from dagster_project.identity.store import RunSummary
+
+__all__ = ["Previous", "Resolution", "RunSummary", "Score", "b_cubed", "pairwise", "refresh", "resolve", "train"]

@@ -1,0 +1,101 @@
+"""The DuckDB session that the whole step runs in: its settings, SQL macros and reference tables.
+
+Belongs here: how a name becomes a key, and loading of `data/*.csv`. Does not belong here: what is
+done with cards (standardise.py and on).
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+DATA = Path(__file__).parent / "data"
+
+# Latin letters on the keys where a Russian keyboard has Cyrillic ones.
+LATIN_KEYS = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`"
+CYRILLIC_KEYS = "йцукенгшщзхъфывапролджэячсмитьбюе"
+
+_FOLDS = (
+    # Hushing sounds first: transliteration standards disagree most there.
+    *(("schtsch", "sh"), ("shtsh", "sh"), ("shch", "sh"), ("tsch", "ch"), ("sch", "sh"), ("shh", "sh")),
+    *(("tch", "ch"), ("kh", "h"), ("gh", "g"), ("ph", "f"), ("th", "t"), ("ck", "k"), ("x", "ks")),
+    *(("q", "k"), ("w", "v"), ("tz", "ts"), ("ch", "4"), ("cv", "tsv"), ("ce", "tse"), ("ci", "tsi")),
+    *(("cy", "tsi"), ("c", "k"), ("4", "ch"), ("j", "i"), ("y", "i")),
+)
+_DOUBLED = "abdefgiklmnoprstuvz"
+_HOMOGLYPHS = ("abcehkmoptxy", "авсенкмортху")
+
+
+def _replaced(expression: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    for old, new in pairs:
+        expression = f"replace({expression}, '{old}', '{new}')"
+    return expression
+
+
+def _macros() -> list[str]:
+    squeeze = tuple((letter * 2, letter) for letter in _DOUBLED)
+    one_script = _replaced(
+        "translate(s, 'абвгдезийклмнопрстуфхыэіїєґё', 'abvgdeziiklmnoprstufhieiiege')",
+        (("ж", "zh"), ("ц", "ts"), ("ч", "ch"), ("ш", "sh"), ("щ", "sh"), ("ю", "iu"), ("я", "ia")),
+    )
+    folded = _replaced("latin(s)", _FOLDS)
+    softened = _replaced(f"squeezed({folded})", (("ie", "e"), ("io", "e")))
+    return [
+        # One script; whatever is neither a letter nor a hyphen (signs, ь, ъ, apostrophes) goes.
+        "create macro latin(s) as regexp_replace(strip_accents("
+        + one_script.replace("(s,", "(lower(s),")
+        + "), '[^a-z-]', '', 'g')",
+        f"create macro squeezed(s) as {_replaced('s', squeeze)}",
+        f"create macro name_key(s) as nullif(squeezed({softened}), '')",
+        # Surnames lose their gender: Иванова → Иванов, Вишневская → Вишневский, Белая → Белый.
+        r"""create macro family_fold(k) as case
+            when length(k) > 5 and k similar to '.*(ova|eva|ina)' then k[:-2]
+            when length(k) > 5 and k like '%skaia' then k[:-6] || 'ski'
+            when length(k) > 5 and k like '%aia' then k[:-4] || 'i'
+            when length(k) > 5 and k like '%oi' then k[:-3] || 'i'
+            when length(k) > 4 and k similar to '.*(of|ef)' then k[:-2] || 'v'
+            else k end""",
+        f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",
+        f"create macro from_cyrillic_keys(s) as translate(lower(s), '{CYRILLIC_KEYS}', $${LATIN_KEYS}$$)",
+        f"create macro homoglyphs_mended(s) as translate(s, '{_HOMOGLYPHS[0]}', '{_HOMOGLYPHS[1]}')",
+        "create macro is_typo(a, b) as damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9"
+        " then 2 else 1 end and least(length(a), length(b)) >= 4",
+    ]
+
+
+def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
+    """A fresh in-memory session with macros and the tables given_forms, surnames, not_names, email_domains.
+
+    given_forms: form (key), canonical (key), gender, is_own (the form is itself that name), rank.
+    """
+    con = duckdb.connect(":memory:")
+    spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
+    con.execute(f"set memory_limit = '{memory_limit}'; set temp_directory = '{spill}'")
+    con.execute("set enable_progress_bar = false; set preserve_insertion_order = false; set timezone = 'UTC'")
+    for macro in _macros():
+        con.execute(macro)
+    for name in ("given_names", "diminutives", "surnames", "not_names", "email_domains"):
+        con.execute(
+            f"create table {name}_raw as from read_csv('{DATA / name}.csv', header = true, all_varchar = true)"
+        )
+    con.execute(
+        """
+        create table given_forms as
+        with own as (
+            select name_key(name) as canonical, min(gender) as gender from given_names_raw group by all
+        ), forms as (
+            select canonical as form, canonical, gender, true as is_own, 0 as rank from own
+            union all
+            select name_key(variant), name_key(name), gender, false, v.rank
+            from (select *, row_number() over () as rank from diminutives_raw) v
+            join own on own.canonical = name_key(v.name)
+        )
+        select form, canonical, any_value(gender) as gender, bool_or(is_own) as is_own, min(rank) as rank
+        from forms group by form, canonical;
+        create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
+        create table not_names as select distinct lower(word) as word from not_names_raw;
+        create table email_domains as select domain, canonical from email_domains_raw;
+        """
+    )
+    return con

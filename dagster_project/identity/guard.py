@@ -1,0 +1,108 @@
+"""What speaks against a link: contradictions of names, patronymics and birth dates; thin evidence.
+
+Belongs here: facts of a pair and vetoes. Does not belong here: limits on shared values (placeholders.py)
+and contradictions inside a cluster that no single pair shows (cluster.py).
+
+People who live together share phones, mail and address: two different first names are two people, however
+high the score.
+"""
+
+import duckdb
+
+_STATE = """case
+    when l.{0} is null or r.{0} is null then 'unknown'
+    when l.{0} = r.{0} then 'same'
+    when is_typo(l.{0}, r.{0}) then 'typo'
+    else 'differs' end"""
+
+
+def find_facts(con: duckdb.DuckDBPyConnection) -> None:
+    """From `candidates`, `shared` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
+    con.execute(
+        f"""
+        create or replace table facts as
+        with kinds as (
+            select pid_l, pid_r, bool_or(kind = 'phone') as has_phone, bool_or(kind = 'email') as has_email,
+                bool_or(kind = 'loyalty_card') as has_loyalty_card, bool_or(kind = 'login') as has_login,
+                bool_or(kind = 'messenger') as has_messenger, bool_or(kind = 'tax_id') as has_tax_id
+            from shared group by all
+        ), parents as (
+            select distinct least(m.pid, p.pid) as pid_l, greatest(m.pid, p.pid) as pid_r
+            from cards c join members m on m.rid = c.rid join members p on p.rid = c.parent_rid where m.pid <> p.pid
+        )
+        select c.pid_l, c.pid_r, p.pid_l is not null as is_parent,
+            coalesce(k.has_phone, false) as has_phone, coalesce(k.has_email, false) as has_email,
+            coalesce(k.has_loyalty_card, false) as has_loyalty_card, coalesce(k.has_login, false) as has_login,
+            coalesce(k.has_messenger, false) as has_messenger, coalesce(k.has_tax_id, false) as has_tax_id,
+            l.is_strong and r.is_strong as both_strong,
+            case
+                when l.given is null or r.given is null then 'unknown'
+                when list_has_any(l.givens, r.givens) then 'same'
+                -- Марина is no slip for Мария: two known names are two names.
+                when l.given_known and r.given_known then 'differs'
+                when is_typo(l.given, r.given) or jaro_winkler_similarity(l.given, r.given) >= 0.9 then 'typo'
+                when l.given = r.family and r.given = l.family then 'same'
+                else 'differs' end as given_state,
+            given_state in ('same', 'typo') as given_fits,
+            case when list_has_any(l.families, r.families) or (l.given = r.family and r.given = l.family) then 'same'
+                else {_STATE.format('family')} end as family_state,
+            {_STATE.format('patronymic')} as patronymic_state,
+            case
+                when l.birth_date is null or r.birth_date is null then 'unknown'
+                when l.birth_date = r.birth_date then 'same'
+                when damerau_levenshtein(l.birth_date, r.birth_date) <= 1
+                    or (left(l.birth_date, 4) = left(r.birth_date, 4)
+                        and substr(l.birth_date, 6, 2) = substr(r.birth_date, 9, 2)
+                        and substr(l.birth_date, 9, 2) = substr(r.birth_date, 6, 2)) then 'close'
+                else 'differs' end as birth_date_state,
+            coalesce(l.street = r.street and l.house = r.house and l.flat = r.flat, false) as same_home,
+            coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
+            coalesce(damerau_levenshtein(l.phone_1, r.phone_1) <= 1, false) as near_phone,
+            coalesce(l.gender <> r.gender, false) as gender_differs,
+            coalesce(l.city <> r.city, false) as city_differs
+        from candidates c
+        join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r
+        left join kinds k on k.pid_l = c.pid_l and k.pid_r = c.pid_r
+        left join parents p on p.pid_l = c.pid_l and p.pid_r = c.pid_r;
+
+        create or replace table vetoes as
+        select pid_l, pid_r, case
+            when given_state = 'differs' then 'given_name_differs'
+            when gender_differs and given_state <> 'same' then 'gender_differs'
+            when patronymic_state = 'differs' and not (has_email and birth_date_state = 'same') then 'patronymic_differs'
+            when birth_date_state = 'differs' and not ((has_email or has_phone) and family_state in ('same', 'typo')) then 'birth_date_differs'
+            when birth_date_state = 'differs' and given_state = 'typo' then 'birth_date_differs'
+            when not (has_phone or has_email or has_loyalty_card or has_login or has_messenger or has_tax_id or same_home
+                    or same_mailbox or near_phone or birth_date_state in ('same', 'close')) then 'name_alone'
+            end as reason
+        from facts
+        where not is_parent and reason is not null
+        """
+    )
+
+
+def find_conflicts(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `conflicts` (pid_l, pid_r): profiles of one `components` (pid, component) that cannot be one person.
+
+    A card that its source declares part of another (a delivery address) speaks for nobody by its name.
+    """
+    con.execute(
+        """
+        create or replace table conflicts as
+        with spoken as (
+            select c.component, p.pid, p.given, p.givens, p.patronymic, p.family
+            from components c join profiles p using (pid)
+            where p.given_known and p.pid not in (
+                select m.pid from cards k join members m using (rid) where k.parent_rid is not null)
+        ), mixed as (
+            select component from spoken group by 1 having count(distinct given) > 1 or count(distinct patronymic) > 1
+        )
+        select l.pid as pid_l, r.pid as pid_r
+        from spoken l join spoken r on l.component = r.component and l.pid < r.pid
+        where l.component in (select component from mixed)
+            and (not list_has_any(l.givens, r.givens)
+                or (l.patronymic is not null and r.patronymic is not null and l.patronymic <> r.patronymic
+                    and not is_typo(l.patronymic, r.patronymic)))
+            and not exists (select 1 from links k where k.pid_l = l.pid and k.pid_r = r.pid and k.is_used)
+        """
+    )

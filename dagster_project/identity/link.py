@@ -1,0 +1,246 @@
+"""Candidate pairs and the links between them: deterministic rules first, the model's scores beside them.
+
+Belongs here: blocking, rules, `sole holders`. Does not belong here: what forbids a link (guard.py) and how
+links become customers (cluster.py).
+"""
+
+import duckdb
+
+# A blocking value that more profiles share says little and costs its square.
+MAX_BLOCK = 60
+# Identifiers that are links by themselves, unless first names contradict each other. By strength.
+TRUSTED_KINDS = ("tax_id", "messenger", "login", "loyalty_card")
+# How strong each kind of link is when clusters are built: the strongest join first. Splink's lie between.
+RULE_STRENGTH = {
+    "same_content": 1000.0,
+    "parent": 900.0,
+    "tax_id": 800.0,
+    "messenger": 700.0,
+    "login": 690.0,
+    "loyalty_card": 680.0,
+    "email_and_phone": 600.0,
+    "email": 500.0,
+    "phone": 450.0,
+    "sole_holder": -100.0,
+    "same_contact": -200.0,
+}
+
+# Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
+_BLOCKING = {
+    "family+birth_date": "select pid, concat_ws('|', family, birth_date) from profiles where is_strong and family is not null and birth_date is not null",
+    "given+birth_date": "select pid, concat_ws('|', given, birth_date) from profiles where is_strong and birth_date is not null",
+    "initials+birth_date": (
+        "select pid, concat_ws('|', least(left(family, 2), left(given, 2)), greatest(left(family, 2), left(given, 2)),"
+        " birth_date) from profiles where is_strong and family is not null and birth_date is not null"
+    ),
+    "names+birth_day": (
+        "select pid, concat_ws('|', given, left(family, 3), list_sort([substr(birth_date, 6, 2), substr(birth_date, 9, 2)]))"
+        " from profiles where is_strong and family is not null and birth_date is not null"
+    ),
+    "names+birth_year": (
+        "select pid, concat_ws('|', given, left(family, 4), left(birth_date, 4)) from profiles"
+        " where is_strong and family is not null and birth_date is not null"
+    ),
+    "full_name": (
+        "select pid, concat_ws('|', given, patronymic, family) from profiles"
+        " where is_strong and patronymic is not null and family is not null"
+    ),
+    "given+patronymic+city": (
+        "select pid, concat_ws('|', given, patronymic, city) from profiles"
+        " where is_strong and patronymic is not null and city is not null"
+    ),
+    "names+city": "select pid, concat_ws('|', given, family, city) from profiles where is_strong and family is not null and city is not null",
+    "names_in_any_order": (
+        "select pid, least(given, family) || '|' || greatest(given, family) from profiles"
+        " where is_strong and family is not null"
+    ),
+    "consonants+city": (
+        "select pid, concat_ws('|', left(given, 1), regexp_replace(family, '[aeiou]', '', 'g'), city) from profiles"
+        " where is_strong and length(family) >= 5 and city is not null"
+    ),
+    "address+given": (
+        "select pid, concat_ws('|', street, house, given) from profiles"
+        " where is_strong and street is not null and house is not null"
+    ),
+    "address+family": (
+        "select pid, concat_ws('|', street, house, left(family, 4)) from profiles"
+        " where is_strong and street is not null and house is not null and family is not null"
+    ),
+    "mailbox": "select pid, unnest(mailboxes) from profiles where is_strong",
+    "mailbox_start+given": "select pid, given || '|' || left(unnest(mailboxes), 6) from profiles where is_strong",
+    "phone_start+given": "select pid, given || '|' || left(unnest(phones), -4) from profiles where is_strong",
+    "phone_end+given": "select pid, given || '|' || right(unnest(phones), 7) from profiles where is_strong",
+    "phone_middle+given": "select pid, given || '|' || substr(unnest(phones), 3, 5) || family from profiles where is_strong",
+}
+
+
+def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `candidates` (pid_l < pid_r, rules), `shared` (pid_l, pid_r, kind) and `blocking_report`.
+
+    blocking_report: rule, dropped_values, dropped_profiles: what was too frequent to be compared.
+    """
+    con.execute(
+        """
+        create or replace table profile_identifiers as
+        select distinct m.pid, h.kind, h.value from held h join members m using (rid);
+
+        create or replace table shared as
+        select l.pid as pid_l, r.pid as pid_r, l.kind
+        from profile_identifiers l join profile_identifiers r
+            on l.kind = r.kind and l.value = r.value and l.pid < r.pid
+        where l.kind <> 'visitor'
+        group by all;
+        """
+    )
+    con.execute(
+        "create or replace table blocks as select distinct rule, pid, key from ("
+        + " union all ".join(f"select '{rule}' as rule, * from ({sql}) t(pid, key)" for rule, sql in _BLOCKING.items())
+        + ") where key is not null"
+    )
+    con.execute(
+        f"""
+        create or replace table block_sizes as
+        select rule, key, count(*) as n from blocks group by all having count(*) > 1;
+
+        create or replace table blocking_report as
+        select rule, count(*) as dropped_values, cast(sum(n) as bigint) as dropped_profiles
+        from block_sizes where n > {MAX_BLOCK} group by rule order by rule;
+
+        create or replace table candidates as
+        with kept as (
+            select b.rule, b.pid, b.key from blocks b join block_sizes s using (rule, key) where s.n <= {MAX_BLOCK}
+        ), met as (
+            select l.pid as pid_l, r.pid as pid_r from kept l join kept r
+                on l.rule = r.rule and l.key = r.key and l.pid < r.pid
+            union
+            select s.pid_l, s.pid_r from shared s join profiles l on l.pid = s.pid_l join profiles r on r.pid = s.pid_r
+            where (l.is_strong and r.is_strong) or s.kind not in ('phone', 'email')
+            union
+            select least(m.pid, p.pid), greatest(m.pid, p.pid) from cards c
+            join members m on m.rid = c.rid join members p on p.rid = c.parent_rid where m.pid <> p.pid
+        )
+        select * from met;
+        drop table blocks; drop table block_sizes;
+        """
+    )
+
+
+def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
+    """From `facts` (guard.py) and `scores` to `links`, one row a judged pair.
+
+    links: pid_l, pid_r, linked_by, strength, match_weight, match_probability, comparisons, is_used, rejected_by.
+    A pair that no rule names and that scores below one half is not kept.
+    """
+    con.execute(
+        f"""
+        create or replace table links as
+        with ruled as (
+            select f.*, case
+                when is_parent then 'parent'
+                when has_tax_id then 'tax_id' when has_messenger then 'messenger' when has_login then 'login'
+                when has_loyalty_card then 'loyalty_card'
+                when not both_strong then null
+                when has_email and has_phone then 'email_and_phone'
+                -- A mailbox is one person's; only a second contradiction speaks against the same first name.
+                when has_email and given_fits and (family_state <> 'differs' or patronymic_state = 'same' or birth_date_state = 'same')
+                    then 'email'
+                -- A number is shared and handed on: the surname must fit too, or something else be the same.
+                when has_phone and given_fits and (family_state in ('same', 'typo') or patronymic_state = 'same'
+                    or birth_date_state = 'same' or (family_state = 'unknown' and given_state = 'same')) then 'phone'
+            end as rule
+            from facts f
+        )
+        select r.pid_l, r.pid_r,
+            case when rule is not null then 'deterministic:' || rule else 'splink' end as linked_by,
+            case rule {' '.join(f"when '{rule}' then {strength}" for rule, strength in RULE_STRENGTH.items())}
+                else s.match_weight end as strength,
+            s.match_weight, s.match_probability, s.comparisons,
+            coalesce(veto.reason is null and (rule is not null or s.match_probability >= {threshold}), false) as is_used,
+            case when veto.reason is not null then veto.reason
+                when rule is null and s.match_probability < {threshold} then 'below_threshold' end as rejected_by
+        from ruled r left join scores s using (pid_l, pid_r) left join vetoes veto using (pid_l, pid_r)
+        where rule is not null or s.match_probability >= 0.5
+        """
+    )
+
+
+def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
+    """Adds to `links` what profiles without a full first name may be linked to; from `clusters` (pid, cluster).
+
+    Such a profile (a number in the telephone log, a till receipt) joins the only customer who holds its e-mail
+    or phone and does not contradict it; where several hold it, the one whom the number passed on to, if their
+    times of use are apart; else nobody, and the pair goes to `ambiguous` (pid, value's kind, holders).
+    """
+    con.execute(
+        """
+        create or replace table weak as
+        -- What a trusted link already tied to a person is settled.
+        select p.pid, c.cluster from profiles p join clusters c using (pid)
+        where not p.is_strong and c.cluster not in (
+            select cluster from clusters join profiles using (pid) where is_strong);
+
+        create or replace table uses as
+        select i.kind, i.value, c.cluster, i.pid, p.family, p.families, p.givens, p.birth_date, p.patronymic,
+            min(k.created_at) over holder as first_use, max(coalesce(k.updated_at, k.created_at)) over holder as last_use
+        from profile_identifiers i join clusters c using (pid) join profiles p using (pid)
+        join members m using (pid) join cards k on k.rid = m.rid
+        where i.kind in ('phone', 'email') and p.is_strong
+        window holder as (partition by i.kind, i.value, c.cluster);
+
+        create or replace table holders as
+        with candidates as (
+            select w.pid, i.kind, u.cluster, min(u.pid) as holder, min(u.first_use) as first_use,
+                max(u.last_use) as last_use, any_value(k.created_at) as seen_first,
+                any_value(coalesce(k.updated_at, k.created_at)) as seen_last,
+                coalesce(bool_or(list_has_any(w2.families, u.families)), false) as family_fits
+            from weak w join profiles w2 using (pid) join profile_identifiers i using (pid)
+            join uses u on u.kind = i.kind and u.value = i.value
+            join cards k on k.rid = w.pid
+            where (w2.families is null or u.families is null or list_has_any(w2.families, u.families)
+                    or is_typo(w2.family, u.family))
+                and (w2.given_initial is null or list_contains(list_transform(u.givens, lambda g: left(g, 1)), w2.given_initial))
+                and (w2.patronymic is null or u.patronymic is null or w2.patronymic = u.patronymic)
+                and (w2.birth_date is null or u.birth_date is null or w2.birth_date = u.birth_date)
+                and not exists (select 1 from kept_apart a where a.pid_l = least(w.pid, u.pid) and a.pid_r = greatest(w.pid, u.pid))
+            group by w.pid, i.kind, u.cluster
+        ), ranked as (
+            select *, count(*) over (partition by pid, kind) as holders,
+                max(last_use) over (partition by pid, kind order by first_use
+                    rows between unbounded preceding and 1 preceding) as earlier_last_use,
+                row_number() over (partition by pid, kind order by first_use desc, cluster) as newest
+            from candidates
+        )
+        select pid, kind, cluster, holder, holders,
+            -- The number changed hands: everybody else had gone before this one came, and the card came after.
+            holders = 1 or (newest = 1 and earlier_last_use < first_use - interval 90 day and seen_first >= first_use) as is_sole
+        from ranked;
+
+        create or replace table sole as
+        select pid, min_by(holder, kind) as holder, count(distinct cluster) as choices
+        from holders where is_sole group by pid;
+
+        create or replace table ambiguous as
+        select pid, kind, holder, holders from holders
+        where pid not in (select pid from sole where choices = 1);
+
+        insert into links
+        select least(pid, holder) as pid_l, greatest(pid, holder) as pid_r, 'deterministic:sole_holder', -100,
+            null, null, null, true, null
+        from sole where choices = 1 and (pid_l, pid_r) not in (select (pid_l, pid_r) from links);
+
+        -- Cards without a name and without any holder: the same contact is all there is to know of them.
+        insert into links
+        with free as (
+            select w.pid, i.kind, i.value, p.families, p.given_initial, p.birth_date from weak w join profile_identifiers i using (pid)
+            join profiles p using (pid)
+            where i.kind in ('phone', 'email') and w.pid not in (select pid from holders)
+        )
+        select l.pid, r.pid, 'deterministic:same_contact', -200, null, null, null, true, null
+        from free l join free r on l.kind = r.kind and l.value = r.value and l.pid < r.pid
+        where (l.families is null or r.families is null or list_has_any(l.families, r.families))
+            and (l.given_initial is null or r.given_initial is null or l.given_initial = r.given_initial)
+            and (l.birth_date is null or r.birth_date is null or l.birth_date = r.birth_date)
+            and (l.pid, r.pid) not in (select (pid_l, pid_r) from links)
+        group by l.pid, r.pid;
+        """
+    )

@@ -1,0 +1,320 @@
+"""The linkage model: what is compared, how it is trained, and the artefact that scoring uses.
+
+Belongs here: comparisons, training, saving and loading of a Model. Does not belong here: which pairs are
+compared (link.py) and what is done with a score (guard.py, cluster.py).
+
+Scoring never retrains: term frequencies are part of the model, so a pair's weight does not drift as data grows.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+from dagster_project.identity.profiles import PROFILE_COLUMNS
+
+SEED = 360
+MAX_U_PAIRS = 2e6
+MAX_EM_PAIRS = 1e6
+TERM_FREQUENCY_COLUMNS = ("given", "family", "patronymic", "city")
+TERM_FREQUENCIES = pa.schema(
+    [("column_name", pa.string()), ("value", pa.string()), ("frequency", pa.float64())]
+)
+# Two levels of a comparison that training never saw, or turned upside down, keep these m and u.
+Level = tuple[str, str, float, float]
+
+_TYPO = (
+    "damerau_levenshtein({0}_l, {0}_r) <= case when least(length({0}_l), length({0}_r)) >= 9 then 2 else 1 end"
+    " and least(length({0}_l), length({0}_r)) >= 4"
+)
+# Name: null condition, levels (label, condition, m, u) from most to least alike, the last one all others.
+COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
+    "given": (
+        "given_l is null or given_r is null",
+        (
+            ("same", "given_l = given_r", 0.86, 0.02),
+            ("variant", "list_has_any(givens_l, givens_r)", 0.03, 0.004),
+            ("typo", _TYPO.format("given"), 0.04, 0.004),
+            ("other", "ELSE", 0.07, 0.972),
+        ),
+    ),
+    "family": (
+        "family_l is null or family_r is null",
+        (
+            ("same", "family_l = family_r", 0.85, 0.004),
+            ("part", "list_has_any(families_l, families_r)", 0.02, 0.0005),
+            ("typo", _TYPO.format("family"), 0.06, 0.001),
+            ("other", "ELSE", 0.07, 0.9945),
+        ),
+    ),
+    "patronymic": (
+        "patronymic_l is null or patronymic_r is null",
+        (
+            ("same", "patronymic_l = patronymic_r", 0.92, 0.025),
+            ("typo", _TYPO.format("patronymic"), 0.04, 0.004),
+            ("other", "ELSE", 0.04, 0.971),
+        ),
+    ),
+    "birth_date": (
+        "birth_date_l is null or birth_date_r is null",
+        (
+            ("same", "birth_date_l = birth_date_r", 0.88, 0.00006),
+            (
+                "close",
+                "damerau_levenshtein(birth_date_l, birth_date_r) <= 1 or (left(birth_date_l, 4) ="
+                " left(birth_date_r, 4) and substr(birth_date_l, 6, 2) = substr(birth_date_r, 9, 2)"
+                " and substr(birth_date_l, 9, 2) = substr(birth_date_r, 6, 2))",
+                0.06,
+                0.001,
+            ),
+            ("year", "left(birth_date_l, 4) = left(birth_date_r, 4)", 0.02, 0.015),
+            ("other", "ELSE", 0.04, 0.98394),
+        ),
+    ),
+    "phone": (
+        "phones_l is null or phones_r is null",
+        (
+            ("same", "phone_1_l = phone_1_r or list_has_any(phones_l, phones_r)", 0.75, 0.00005),
+            ("typo", "damerau_levenshtein(phone_1_l, phone_1_r) <= 1", 0.04, 0.00005),
+            ("other", "ELSE", 0.21, 0.9999),
+        ),
+    ),
+    "email": (
+        "emails_l is null or emails_r is null",
+        (
+            ("same", "email_1_l = email_1_r or list_has_any(emails_l, emails_r)", 0.7, 0.00003),
+            ("mailbox", "list_has_any(mailboxes_l, mailboxes_r)", 0.06, 0.00004),
+            (
+                "typo",
+                "least(length(mailbox_1_l), length(mailbox_1_r)) >= 7"
+                " and damerau_levenshtein(mailbox_1_l, mailbox_1_r) <= 1",
+                0.04,
+                0.0001,
+            ),
+            ("other", "ELSE", 0.2, 0.99983),
+        ),
+    ),
+    "address": (
+        "street_l is null or street_r is null",
+        (
+            (
+                "flat",
+                "street_l = street_r and house_l = house_r and flat_l = flat_r",
+                0.65,
+                0.00005,
+            ),
+            ("house", "street_l = street_r and house_l = house_r", 0.1, 0.0002),
+            ("street", "street_l = street_r", 0.05, 0.01),
+            ("other", "ELSE", 0.2, 0.98975),
+        ),
+    ),
+    "city": (
+        "city_l is null or city_r is null",
+        (("same", "city_l = city_r", 0.9, 0.15), ("other", "ELSE", 0.1, 0.85)),
+    ),
+}
+_TERM_FREQUENCY_LEVELS = {name: "same" for name in ("given", "family", "patronymic", "city")}
+# Each training session leaves out what it blocks on, so that every comparison is seen by several.
+_SESSIONS = (("phone_1",), ("email_1",), ("family", "given"), ("birth_date",))
+
+
+@dataclass(frozen=True)
+class Model:
+    """Parameters (Splink's settings), term frequencies (TERM_FREQUENCIES) and how they came about."""
+
+    version: str
+    trained_at: dt.datetime
+    settings: dict[str, Any]
+    training: dict[str, Any]
+    term_frequencies: pa.Table
+
+
+def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Model:
+    """Trains on the table `profiles`: u by random sampling, m by expectation maximisation, both seeded.
+
+    Too little data for a comparison leaves its default parameters; `training` says which.
+    """
+    strong = con.execute("select count(*) from profiles where is_strong").fetchall()[0][0]
+    con.execute(
+        f"create or replace table training_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles"
+        " where is_strong order by unique_id"
+    )
+    linker = _linker(con, "training_profiles", _settings())
+    report: dict[str, Any] = {"profiles": strong, "sessions": {}, "defaults": []}
+    if strong >= 2:
+        _quietly(linker.training.estimate_u_using_random_sampling, max_pairs=MAX_U_PAIRS, seed=SEED, num_chunks=1)
+        report["prior"] = _prior(linker)
+        for session in _SESSIONS:
+            report["sessions"]["+".join(session)] = _train_session(con, linker, session)
+    settings = linker.misc.save_model_to_json(out_path=None)
+    report["defaults"] = _mend(settings)
+    frequencies = con.sql(
+        " union all ".join(
+            f"select '{column}' as column_name, {column} as value,"
+            f" count(*) / sum(count(*)) over () as frequency from training_profiles where {column} is not null"
+            f" group by {column}"
+            for column in TERM_FREQUENCY_COLUMNS
+        )
+    ).to_arrow_table().cast(TERM_FREQUENCIES).sort_by([("column_name", "ascending"), ("value", "ascending")])
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(str(frequencies.to_pydict()).encode())
+    return Model("m-" + digest.hexdigest()[:12], trained_at, settings, report, frequencies)
+
+
+def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
+    """Makes `scores` for the pairs (pid_l < pid_r) of table `pairs`.
+
+    scores: pid_l, pid_r, match_weight (log2 odds), match_probability, comparisons (JSON: comparison → level and weight).
+    """
+    if con.execute(f"select count(*) from {pairs}").fetchall()[0][0] == 0:
+        con.execute(
+            "create or replace table scores (pid_l integer, pid_r integer, match_weight double,"
+            " match_probability double, comparisons varchar)"
+        )
+        return
+    con.execute(f"create or replace table scored_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles")
+    con.execute(
+        f"create or replace table blocked_pairs as select '0' as match_key, pid_l as join_key_l,"
+        f" pid_r as join_key_r from {pairs}"
+    )
+    linker = _linker(con, "scored_profiles", model.settings)
+    for column in TERM_FREQUENCY_COLUMNS:
+        con.register("frequencies", model.term_frequencies)
+        con.execute(
+            f"create or replace table tf_{column} as select value as {column}, frequency as tf_{column}"
+            f" from frequencies where column_name = '{column}'"
+        )
+        con.unregister("frequencies")
+        lookup = linker._db_api.register(f"tf_{column}")
+        linker.table_management.register_term_frequency_lookup(lookup, column)
+    linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("blocked_pairs"))
+    predicted = _quietly(linker.inference.predict, warning_mode="never").physical_name
+    columns = {row[0] for row in con.execute(f"describe {predicted}").fetchall()}
+    parts = ", ".join(
+        f"'{name}', json_object('level', {_label(name)}, 'weight', round({_weight(name, columns)}, 3))" for name in COMPARISONS
+    )
+    con.execute(
+        f"""
+        create or replace table scores as
+        select unique_id_l as pid_l, unique_id_r as pid_r, match_weight, match_probability,
+            cast(json_object({parts}) as varchar) as comparisons
+        from {predicted}
+        """
+    )
+
+
+def _weight(name: str, columns: set[str]) -> str:
+    terms = [column for column in (f"mw_{name}", f"mw_tf_adj_{name}") if column in columns]
+    return " + ".join(terms)
+
+
+def _label(name: str) -> str:
+    labels = ["missing", *(label for label, *_ in reversed(COMPARISONS[name][1]))]
+    return f"case gamma_{name} " + " ".join(f"when {i - 1} then '{label}'" for i, label in enumerate(labels)) + " end"
+
+
+def _settings() -> SettingsCreator:
+    return SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="unique_id",
+        comparisons=[_comparison(name) for name in COMPARISONS],
+        blocking_rules_to_generate_predictions=[block_on("phone_1"), block_on("email_1")],
+        retain_intermediate_calculation_columns=True,
+        probability_two_random_records_match=0.0005,
+        max_iterations=20,
+    )
+
+
+def _comparison(name: str) -> dict[str, Any]:
+    null, levels = COMPARISONS[name]
+    described: list[dict[str, Any]] = [
+        {"sql_condition": null, "label_for_charts": "missing", "is_null_level": True}
+    ]
+    for label, condition, m, u in levels:
+        level: dict[str, Any] = {
+            "sql_condition": condition,
+            "label_for_charts": label,
+            "m_probability": m,
+            "u_probability": u,
+        }
+        if _TERM_FREQUENCY_LEVELS.get(name) == label:
+            level |= {"tf_adjustment_column": name, "tf_minimum_u_value": 0.0001}
+        described.append(level)
+    return {"output_column_name": name, "comparison_levels": described}
+
+
+def _linker(con: duckdb.DuckDBPyConnection, table: str, settings: SettingsCreator | dict[str, Any]) -> Linker:
+    # Splink's module sets its own level and handler: told once, it keeps quiet.
+    logging.getLogger("splink.internals").setLevel(logging.ERROR)
+    return Linker(DuckDBAPI(connection=con).register(table), settings)
+
+
+def _quietly(work: Any, *arguments: Any, **named: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return work(*arguments, **named)
+
+
+def _prior(linker: Linker) -> float | None:
+    # What exact agreements find is taken for 60 % of what there is.
+    rules = [block_on("email_1", "given"), block_on("phone_1", "given"), block_on("family", "given", "birth_date")]
+    try:
+        _quietly(linker.training.estimate_probability_two_random_records_match, rules, recall=0.6)
+    except ValueError:
+        return None
+    prior = linker._settings_obj._probability_two_random_records_match
+    if not 0 < prior < 0.5:
+        linker._settings_obj._probability_two_random_records_match = 0.0005
+        return None
+    return float(prior)
+
+
+def _train_session(con: duckdb.DuckDBPyConnection, linker: Linker, columns: tuple[str, ...]) -> str:
+    from splink.internals.exceptions import EMTrainingException
+
+    pairs = con.execute(
+        f"select coalesce(sum(n * (n - 1) / 2), 0) from (select count(*) as n from training_profiles"
+        f" where {' and '.join(f'{c} is not null' for c in columns)} group by {', '.join(columns)})"
+    ).fetchall()[0][0]
+    if pairs < 50:
+        return f"left out: {int(pairs)} pairs"
+    try:
+        _quietly(
+            linker.training.estimate_parameters_using_expectation_maximisation,
+            block_on(*columns),
+            estimate_without_term_frequencies=True,
+            max_pairs=MAX_EM_PAIRS if pairs > MAX_EM_PAIRS else None,
+        )
+    except EMTrainingException as error:
+        return f"failed: {type(error).__name__}"
+    return f"{int(pairs)} pairs"
+
+
+def _mend(settings: dict[str, Any]) -> list[str]:
+    """Gives levels that were not learned, or comparisons learned upside down, their defaults; names them."""
+    mended = []
+    prior = settings["probability_two_random_records_match"]
+    for comparison in settings["comparisons"]:
+        name = comparison["output_column_name"]
+        levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        for level, (_, _, m, u) in zip(levels, COMPARISONS[name][1], strict=True):
+            for key, default in (("m_probability", m), ("u_probability", u)):
+                if not isinstance(level.get(key), float) or not 0 < level[key] <= 1:
+                    level[key] = default
+                    mended.append(f"{name}.{level['label_for_charts']}.{key[0]}")
+            # Random pairs hold a few true ones: in small data they would make a shared phone look common.
+            u_seen = level["u_probability"]
+            level["u_probability"] = max(u_seen - prior * level["m_probability"], min(u_seen, u))
+        best, worst = levels[0], levels[-1]
+        if not best["m_probability"] > best["u_probability"] or not worst["m_probability"] < worst["u_probability"]:
+            for level, (_, _, m, u) in zip(levels, COMPARISONS[name][1], strict=True):
+                level["m_probability"], level["u_probability"] = m, u
+            mended.append(name)
+    return mended

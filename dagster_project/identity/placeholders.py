@@ -1,0 +1,74 @@
+"""Values that name nobody: placeholders by structure, the company's own, and those learned from the data.
+
+Belongs here: which identifiers and birth dates are no evidence, and why. Does not belong here: what the
+remaining ones prove (link.py, guard.py).
+"""
+
+import duckdb
+import pyarrow as pa
+
+# How many different first names may hold one value before it says nothing: a family shares a landline,
+# hardly anybody shares a mailbox.
+PERSON_LIMITS = {"phone": 6, "email": 4, "loyalty_card": 5, "login": 3, "messenger": 3, "tax_id": 3}
+MAX_SURNAMES = 5
+MANY_CARDS = 20
+
+_NOBODY = (
+    "(no|none|not|test|testing|noemail|no-email|no_email|nomail|no-mail|net|netu|null|noreply|no-reply|nobody|fake|"
+    "example|mail|email|e-mail|asd|asdf|qwe|qwerty|abc|aaa|xxx|user|client|customer|guest|info|admin|sales|zakaz|shop|"
+    "[0-9]|123+4*5*6*|1+|0+|.)"
+)
+_COMPANY_BOX = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
+
+
+def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
+    """Takes placeholders out of `held` and sentinel dates out of `cards`; keeps them in `placeholders`.
+
+    placeholders: kind, value, reason (`structure`, `company`, `learned`), cards, people.
+    company_phones are in E.164.
+    """
+    con.register("company", pa.table({"value": pa.array(company_phones, pa.string())}))
+    limits = ", ".join(f"('{kind}', {limit})" for kind, limit in PERSON_LIMITS.items())
+    con.execute(
+        f"""
+        create or replace table placeholders as
+        with usage as (
+            select h.kind, h.value, count(distinct h.rid) as cards,
+                count(distinct c.given) filter (c.given_known) as people, count(distinct c.family) as surnames
+            from held h join cards c using (rid) where not c.is_company group by all
+        ), judged as (
+            select u.kind, u.value, u.cards, u.people, case
+                when u.kind = 'phone' and (
+                    length(list_distinct(string_split(right(u.value, 10), ''))) <= 2
+                    or regexp_matches(u.value, '(0000000|1111111|2222222|3333333|5555555|7777777|9999999|1234567|7654321)$')
+                    or u.value like '%1234567890' or u.value like '%0123456789') then 'structure'
+                when u.kind = 'email' and (
+                    regexp_full_match(split_part(u.value, '@', 1), '{_NOBODY}')
+                    or regexp_full_match(split_part(u.value, '@', 2), '{_COMPANY_BOX}')
+                    or split_part(u.value, '@', 1) = split_part(split_part(u.value, '@', 2), '.', 1)) then 'structure'
+                when u.kind in ('tax_id', 'loyalty_card')
+                    and length(list_distinct(string_split(u.value, ''))) = 1 then 'structure'
+                when u.kind = 'phone' and u.value in (select value from company) then 'company'
+                when u.people > l.people or (u.surnames > {MAX_SURNAMES} and u.people > 2 and u.cards > l.people)
+                    or (u.cards > {MANY_CARDS} and u.surnames > {MAX_SURNAMES} * 2) then 'learned'
+            end as reason
+            from usage u left join (values {limits}) l(kind, people) using (kind)
+        )
+        select kind, value, reason, cards, people from judged where reason is not null;
+        delete from held using placeholders p where held.kind = p.kind and held.value = p.value;
+        """
+    )
+    con.unregister("company")
+    # A date of birth that far too many share is some system's default.
+    con.execute(
+        """
+        create or replace temp table default_dates as
+        with days as (select birth_date, count(*) as cards from cards where birth_date is not null group by 1)
+        select birth_date, cards from days
+        where cards > 10 and cards > 20 * (select avg(cards) from days)
+            and (day(birth_date) = 1 or cards > 100 * (select avg(cards) from days));
+        insert into placeholders
+        select 'birth_date', cast(birth_date as varchar), 'learned', cards, null from default_dates;
+        update cards set birth_date = null where birth_date in (select birth_date from default_dates);
+        """
+    )

@@ -1,0 +1,62 @@
+"""Profiles: cards that say the very same thing count as one when they are compared.
+
+Belongs here: collapsing cards into profiles, and the table that the model compares. Does not belong here:
+any judgement whether two different profiles are one person.
+
+A regular customer's fifty guest orders are one profile: pairs, and the model's weights, stay proportionate.
+"""
+
+import duckdb
+
+# What the model sees of a profile; unique_id is the pid.
+PROFILE_COLUMNS = (
+    *("unique_id", "given", "givens", "given_known", "given_initial", "patronymic", "patronymic_initial", "family"),
+    *("families", "gender", "birth_date", "phones", "emails", "mailboxes", "phone_1", "email_1", "mailbox_1"),
+    *("street", "house", "flat", "city", "postcode"),
+)
+
+
+def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
+    """From `cards`, `held` and `apart` (rid: cards that a steward holds apart) to `members` and `profiles`.
+
+    members: rid, pid (the profile's smallest rid). profiles: PROFILE_COLUMNS, is_strong (it has a full given
+    name), pid. Companies have no profile.
+    """
+    con.execute(
+        """
+        create or replace table members as
+        with values_held as (
+            select rid, list(kind || '=' || value order by kind, value) as held,
+                bool_or(kind in ('phone', 'email')) as has_contact
+            from held group by rid
+        ), said as (
+            select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
+                then cast(c.rid as varchar)
+                else md5(concat_ws('|', c.given, cast(list_sort(c.families) as varchar), c.family, c.patronymic,
+                    c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
+                    cast(c.given_known as varchar), cast(c.givens as varchar), cast(v.held as varchar))) end as content
+            from cards c left join values_held v using (rid) left join apart a using (rid)
+            where not c.is_company
+        )
+        select rid, cast(min(rid) over (partition by content) as integer) as pid from said;
+
+        create or replace table profiles as
+        with contacts as (
+            select rid as pid,
+                list(value order by value) filter (kind = 'phone') as phones,
+                list(value order by value) filter (kind = 'email') as emails,
+                list(distinct regexp_replace(split_part(value, '@', 1), '[._-]', '', 'g')) filter (
+                    kind = 'email' and length(split_part(value, '@', 1)) >= 5) as mailboxes
+            from held group by rid
+        )
+        select c.rid as unique_id, c.rid as pid, c.given is not null as is_strong,
+            c.given, c.givens, c.given_known, c.given_initial, c.patronymic, c.patronymic_initial, c.family, c.families,
+            c.gender, cast(c.birth_date as varchar) as birth_date,
+            k.phones, k.emails, list_sort(k.mailboxes) as mailboxes,
+            k.phones[1] as phone_1, k.emails[1] as email_1, list_sort(k.mailboxes)[1] as mailbox_1,
+            c.street, c.house, c.flat, c.city, c.postcode
+        from cards c join (select distinct pid from members) m on m.pid = c.rid
+        left join contacts k on k.pid = c.rid
+        order by c.rid;
+        """
+    )

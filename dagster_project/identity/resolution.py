@@ -1,0 +1,302 @@
+"""One resolution without a database: tables in, tables out.
+
+Belongs here: the order of the steps. Does not belong here: any step's own logic, and PostgreSQL (store.py).
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from dagster_project.identity import guard, link, model, placeholders, profiles, registry, standardise
+from dagster_project.identity.cluster import Clustering, Pair, cluster, components
+from dagster_project.identity.engine import connect
+from dagster_project.identity.model import Model
+from dagster_project.identity.registry import Previous
+
+# A pair that only the model links needs this probability.
+THRESHOLD = 0.95
+# What changes results changes this: a run on unchanged data is then not skipped.
+RULES_VERSION = "1"
+
+_PAIR = [
+    (name, pa.string())
+    for name in ("source_system_l", "source_record_id_l", "source_system_r", "source_record_id_r")
+]
+DECISIONS = pa.schema(
+    [
+        ("decision_id", pa.string()),
+        *_PAIR,
+        ("verdict", pa.string()),
+        ("decided_at", pa.timestamp("us", tz="UTC")),
+        ("revoked_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Everything a run says. Tables as docs/contracts.md has them; events without event_id, run_id and time."""
+
+    record_customers: pa.Table
+    edges: pa.Table
+    customers: pa.Table
+    departed: pa.Table
+    events: pa.Table
+    review_queue: pa.Table
+    placeholders: pa.Table
+    blocking_report: pa.Table
+    counts: dict[str, int]
+
+
+def prepare(
+    con: duckdb.DuckDBPyConnection,
+    records: pa.Table,
+    identifiers: pa.Table,
+    decisions: pa.Table | None = None,
+    company_phones: list[str] | tuple[str, ...] = (),
+) -> None:
+    """Standardised cards, their profiles and the stewards' decisions as tables of `con`: what training needs."""
+    standardise.load(con, records, identifiers)
+    standardise.standardise(con)
+    placeholders.drop_placeholders(con, standardise.canonical_phones(list(company_phones)))
+    _decide(con, decisions if decisions is not None else DECISIONS.empty_table())
+    profiles.build_profiles(con)
+
+
+def resolve(
+    records: pa.Table,
+    identifiers: pa.Table,
+    model_: Model,
+    decisions: pa.Table | None = None,
+    previous: Previous | None = None,
+    *,
+    run_id: str = "run",
+    at: dt.datetime | None = None,
+    company_phones: list[str] | tuple[str, ...] = (),
+    progress: Progress | None = None,
+    con: duckdb.DuckDBPyConnection | None = None,
+) -> Resolution:
+    """Cards (contract columns) to customers. `con`: a session that `prepare` filled already with the same tables."""
+    at = at or dt.datetime.now(dt.UTC)
+    say = progress or (lambda _: None)
+    if con is None:
+        con = connect()
+        prepare(con, records, identifiers, decisions, company_phones)
+    say(f"standardised {_count(con, 'cards')} cards into {_count(con, 'profiles')} profiles")
+    link.find_candidates(con)
+    guard.find_facts(con)
+    model.score(con, model_, "candidates")
+    link.link(con, THRESHOLD)
+    say(f"scored {_count(con, 'candidates')} pairs")
+    _cluster(con)
+    link.link_sole_holders(con)
+    clustering = _cluster(con)
+    registry.assign(con, previous or Previous.empty(), run_id, at)
+    say(f"{_count(con, 'cluster_customers')} customers")
+    return _result(con, clustering, run_id)
+
+
+def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
+    """Makes `decided` (rid_l < rid_r, verdict, nth: newest first) and `apart` (rid held apart from another)."""
+    con.register("incoming", decisions)
+    con.execute(
+        """
+        create or replace table decided as
+        select *, row_number() over (order by decided_at desc, decision_id desc) as nth from (
+            select least(l.rid, r.rid) as rid_l, greatest(l.rid, r.rid) as rid_r, d.verdict, d.decided_at, d.decision_id
+            from incoming d
+            join records l on l.source_system = d.source_system_l and l.source_record_id = d.source_record_id_l
+            join records r on r.source_system = d.source_system_r and r.source_record_id = d.source_record_id_r
+            where d.revoked_at is null and l.rid <> r.rid
+                and not coalesce(l.is_company, false) and not coalesce(r.is_company, false)
+            qualify row_number() over (partition by rid_l, rid_r order by d.decided_at desc, d.decision_id desc) = 1
+        );
+        create or replace table apart as
+        select rid_l as rid from decided where verdict = 'different' union select rid_r from decided where verdict = 'different';
+        """
+    )
+    con.unregister("incoming")
+
+
+def _cluster(con: duckdb.DuckDBPyConnection) -> Clustering:
+    """From `links` and decisions to `clusters` (pid, cluster), `kept_apart` and `clustered` (rid, cluster)."""
+    nodes = int(con.execute("select coalesce(max(rid), 0) + 1 from records").fetchall()[0][0])
+    con.execute(
+        """
+        create or replace table kept_apart as
+        select least(l.pid, r.pid) as pid_l, greatest(l.pid, r.pid) as pid_r, verdict, nth
+        from decided d join members l on l.rid = d.rid_l join members r on r.rid = d.rid_r where l.pid <> r.pid
+        """
+    )
+    must = _pairs(con, "select pid_l, pid_r from kept_apart where verdict = 'same' order by nth")
+    con.execute("delete from kept_apart where verdict <> 'different'")
+    cannot = _pairs(con, "select pid_l, pid_r from kept_apart")
+    used = con.execute(
+        "select pid_l, pid_r, strength from links where is_used order by strength desc, pid_l, pid_r"
+    ).fetchnumpy()
+    edges = np.column_stack([used["pid_l"], used["pid_r"]]).astype(np.int64).reshape(-1, 2)
+    _register(con, "components", "component", components(nodes, np.vstack([edges, np.reshape(must, (-1, 2)).astype(np.int64)])))
+    guard.find_conflicts(con)
+    conflicts = con.execute("select pid_l, pid_r from conflicts order by all").fetchnumpy()
+    clustering = cluster(
+        nodes,
+        edges,
+        np.asarray(used["strength"], dtype=float),
+        must=must,
+        cannot=cannot,
+        conflicts=np.column_stack([conflicts["pid_l"], conflicts["pid_r"]]),
+    )
+    _register(con, "clusters", "cluster", clustering.labels)
+    con.execute(
+        """
+        create or replace table clustered as
+        select m.rid, c.cluster from members m join clusters c using (pid)
+        union all
+        -- A company is one by its tax number, or stands alone.
+        select c.rid, coalesce(min(c.rid) over (partition by t.value), c.rid)
+        from (select rid, coalesce(min(value), 'none ' || rid) as value from cards
+              left join (select * from held where kind = 'tax_id') using (rid) where is_company group by rid) t
+        join cards c using (rid)
+        """
+    )
+    return clustering
+
+
+def _register(con: duckdb.DuckDBPyConnection, table: str, column: str, labels: np.ndarray) -> None:
+    con.register("labels", pa.table({"pid": np.arange(len(labels), dtype=np.int32), "label": labels}))
+    con.execute(
+        f"create or replace table {table} as select pid, cast(label as integer) as {column} from labels"
+        " where pid in (select pid from profiles)"
+    )
+    con.unregister("labels")
+
+
+def _pairs(con: duckdb.DuckDBPyConnection, query: str) -> list[Pair]:
+    return [(int(a), int(b)) for a, b in con.execute(query).fetchall()]
+
+
+def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str) -> Resolution:
+    cuts = [(a, b, reason) for (a, b), reason in clustering.cut.items() if clustering.labels[a] != clustering.labels[b]]
+    cuts += [(min(pair), max(pair), "contradicting_decisions") for pair in clustering.refused]
+    con.register(
+        "cuts",
+        pa.table(
+            {
+                "pid_l": pa.array([c[0] for c in cuts], pa.int32()),
+                "pid_r": pa.array([c[1] for c in cuts], pa.int32()),
+                "reason": pa.array([c[2] for c in cuts], pa.string()),
+            }
+        ),
+    )
+    con.execute(
+        f"""
+        create or replace table judged as
+        select l.* exclude (is_used, rejected_by),
+            l.is_used and c.reason is null and a.cluster = b.cluster as is_used,
+            coalesce(l.rejected_by, c.reason) as rejected_by
+        from links l left join cuts c using (pid_l, pid_r)
+        join clusters a on a.pid = l.pid_l join clusters b on b.pid = l.pid_r;
+
+        create or replace table edges as
+        select l.source_system as source_system_l, l.source_record_id as source_record_id_l,
+            r.source_system as source_system_r, r.source_record_id as source_record_id_r,
+            j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
+        from (
+            select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, comparisons
+            from judged
+            union all
+            select pid, rid, 'deterministic:same_content', null, null, true, null, null from members where rid <> pid
+        ) j join records l on l.rid = j.rid_l join records r on r.rid = j.rid_r;
+
+        create or replace table best_links as
+        with ends as (
+            select pid_l as pid, linked_by, match_probability, strength from judged where is_used
+            union all select pid_r, linked_by, match_probability, strength from judged where is_used
+        )
+        select pid, arg_max(linked_by, strength) as linked_by, arg_max(match_probability, strength) as match_probability
+        from ends group by pid;
+
+        create or replace table record_customers as
+        select r.source_system, r.source_record_id, k.customer_id,
+            case when m.rid <> m.pid then 'deterministic:same_content' when b.linked_by is not null then b.linked_by
+                when count(*) over (partition by c.cluster) = 1 then 'alone'
+                when r.is_company then 'deterministic:tax_id'
+                when m.rid in (select pid from members where rid <> pid) then 'deterministic:same_content'
+                else 'steward' end as linked_by,
+            case when m.rid is distinct from m.pid then null else b.match_probability end as match_probability,
+            case when w.customer_id = k.customer_id then w.since_run_id else '{run_id}' end as since_run_id
+        from clustered c join records r using (rid) join cluster_customers k using (cluster)
+        left join members m using (rid) left join best_links b on b.pid = m.pid
+        left join was w using (source_system, source_record_id);
+
+        create or replace table review as
+        with sizes as (
+            select m.pid, count(*) over (partition by c.cluster) as size, c.cluster from members m join clusters c using (pid)
+        ), doubts as (
+            select pid_l, pid_r, reason, 1 as rank from cuts
+            union all
+            select least(pid, holder), greatest(pid, holder), 'shared_by_several', 3 from ambiguous
+            union all
+            select pid_l, pid_r, rejected_by, 2 from judged
+            where rejected_by is not null and (match_probability >= 0.5 or linked_by <> 'splink')
+                and rejected_by <> 'given_name_differs'
+        )
+        select d.pid_l, d.pid_r, d.reason, j.match_probability,
+            l.size * r.size * greatest(4 * coalesce(j.match_probability, 0.5) * (1 - coalesce(j.match_probability, 0.5)), 0.05)
+                as gain
+        from doubts d join (select distinct * from sizes) l on l.pid = d.pid_l join (select distinct * from sizes) r on r.pid = d.pid_r
+        left join judged j using (pid_l, pid_r)
+        where l.cluster <> r.cluster
+            and not exists (select 1 from kept_apart a where a.pid_l = d.pid_l and a.pid_r = d.pid_r)
+        -- One question for two clusters, the likeliest.
+        qualify row_number() over (partition by least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)
+            order by d.rank, j.match_probability desc nulls last, d.pid_l, d.pid_r) = 1;
+        """
+    )
+    con.unregister("cuts")
+    kinds = dict(con.execute("select kind, count(*) from events group by 1").fetchall())
+    counts = {
+        "records": _count(con, "records"),
+        "candidate_pairs": _count(con, "candidates"),
+        "edges": con.execute("select count(*) from edges where is_used").fetchall()[0][0],
+        "customers": _count(con, "cluster_customers"),
+        "largest_cluster": con.execute(
+            "select coalesce(max(n), 0) from (select count(*) as n from clustered group by cluster)"
+        ).fetchall()[0][0],
+        "created": kinds.get("created", 0) + kinds.get("returned", 0),
+        "merged": kinds.get("merged", 0),
+        "split": kinds.get("split", 0),
+        "retired": kinds.get("retired", 0),
+    }
+    return Resolution(
+        record_customers=_arrow(con, "select * from record_customers order by 1, 2").cast(registry.RECORD_CUSTOMERS),
+        edges=_arrow(con, "select * from edges order by 1, 2, 3, 4"),
+        customers=_arrow(con, "select * from customers_now order by 1").cast(registry.CUSTOMERS),
+        departed=_arrow(con, "select * from departed_now order by 1, 2").cast(registry.DEPARTED),
+        events=_arrow(con, "select * from events order by all"),
+        review_queue=_arrow(
+            con,
+            f"""
+            select l.source_system as source_system_l, l.source_record_id as source_record_id_l,
+                r.source_system as source_system_r, r.source_record_id as source_record_id_r,
+                v.reason, v.match_probability, v.gain, '{run_id}' as run_id
+            from review v join records l on l.rid = v.pid_l join records r on r.rid = v.pid_r order by v.gain desc, 1, 2, 3, 4
+            """,
+        ),
+        placeholders=_arrow(con, "select * from placeholders order by all"),
+        blocking_report=_arrow(con, "select * from blocking_report"),
+        counts=counts,
+    )
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(con.execute(f"select count(*) from {table}").fetchall()[0][0])
+
+
+def _arrow(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    return con.sql(query).to_arrow_table()

@@ -1,0 +1,446 @@
+"""Cards to typed, comparable values: names in one script, phones in E.164, canonical e-mails, dates, addresses.
+
+Belongs here: reading of one card by itself. Does not belong here: what is learned from many cards
+(placeholders.py) and comparison of two (model.py, guard.py).
+
+Everything is SQL over distinct tokens or whole columns; Python touches only distinct phone numbers that
+are not plainly Russian.
+"""
+
+import duckdb
+import phonenumbers
+import pyarrow as pa
+
+RECORD_COLUMNS = (
+    *("source_system", "source_record_id", "full_name", "given_name", "middle_name", "family_name", "gender"),
+    *("birth_date", "phone", "email", "loyalty_card", "tax_id", "street", "city", "postcode", "country"),
+    *("messenger_kind", "messenger_id", "login_id", "parent_record_id", "is_company"),
+    *("created_at", "updated_at", "deleted_at"),
+)
+IDENTIFIER_COLUMNS = ("source_system", "source_record_id", "kind", "value")
+DEFAULT_REGION = "RU"
+
+_PATRONYMIC = r"^.{2,}(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
+_FAMILY = (
+    r"^.{2,}(ov|ev|in|ski|ova|eva|ina|skaia|enko|uk|ko|ian|ents|dze|shvili|vich|ets|ak|ik|aia|oi|ih|ulin|off|eff)$"
+)
+_LAYOUT = r"""^[a-z\[\];',.`]*[a-z][a-z\[\];',.`]+$"""
+
+
+def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Table) -> None:
+    """Makes `records` (live cards, rid ordered by source_system, source_record_id) and `identifiers`.
+
+    A contract column that a table lacks counts as null; deleted cards are left out.
+    """
+    for name, table, columns in (
+        ("records", records, RECORD_COLUMNS),
+        ("identifiers", identifiers, IDENTIFIER_COLUMNS),
+    ):
+        con.register("incoming", table)
+        kinds = {"is_company": "boolean"} | dict.fromkeys(("created_at", "updated_at", "deleted_at"), "timestamptz")
+        chosen = ", ".join(
+            f"try_cast({column} as {kinds.get(column, 'varchar')}) as {column}"
+            if column in table.column_names
+            else f"cast(null as {kinds.get(column, 'varchar')}) as {column}"
+            for column in columns
+        )
+        con.execute(f"create or replace table {name}_all as select {chosen} from incoming")
+        con.unregister("incoming")
+    con.execute(
+        """
+        create or replace table records as
+        select cast(row_number() over (order by source_system, source_record_id) as integer) as rid, *
+        from records_all where deleted_at is null;
+        drop table records_all;
+        create or replace table identifiers as
+        select r.rid, i.kind, i.value from identifiers_all i join records r using (source_system, source_record_id)
+        where i.value is not null and i.value <> '';
+        drop table identifiers_all;
+        """
+    )
+
+
+def standardise(con: duckdb.DuckDBPyConnection) -> None:
+    """From `records` and `identifiers` to the tables `cards` (one row a rid) and `held` (rid, kind, value)."""
+    _names(con)
+    _held(con)
+    con.execute(
+        f"""
+        create or replace table cards as
+        select r.rid, r.source_system, r.source_record_id, coalesce(r.is_company, false) as is_company,
+            p.rid as parent_rid, r.created_at, r.updated_at,
+            n.given, n.givens, coalesce(n.given_known, false) as given_known, n.given_initial,
+            n.patronymic, n.patronymic_initial, n.family, n.families,
+            coalesce(n.gender, case when lower(r.gender) in ('male', 'female') then lower(r.gender) end) as gender,
+            {_birth_date('r.birth_date')} as birth_date,
+            {_city('r.city')} as city,
+            case when regexp_full_match(trim(r.postcode), '[0-9]{{6}}') and r.postcode not in ('000000', '123456')
+                then trim(r.postcode) end as postcode,
+            a.street, a.house, a.flat
+        from records r
+        left join records p on p.source_system = r.source_system and p.source_record_id = r.parent_record_id
+            and not coalesce(p.is_company, false) and p.rid <> r.rid
+        left join names n on n.rid = r.rid
+        left join ({_addresses()}) a on a.rid = r.rid
+        order by r.rid
+        """
+    )
+
+
+# -- names ------------------------------------------------------------------------------------
+
+
+def _names(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `names`: rid, given, givens, given_known, given_initial, patronymic, patronymic_initial, family,
+    families, gender. Keys of engine.name_key; surnames and patronymics without gender."""
+    con.execute(
+        """
+        create or replace table written as
+        with fields as (
+            select rid, 'family' as hint, 1 as field, family_name as text from records where not coalesce(is_company, false)
+            union all
+            select rid, 'given', 2, given_name from records where not coalesce(is_company, false)
+            union all
+            select rid, 'middle', 3, middle_name from records where not coalesce(is_company, false)
+            union all
+            select rid, 'full', 4, full_name from records
+            where not coalesce(is_company, false)
+                and (coalesce(trim(given_name), '') = '' or coalesce(trim(family_name), '') = '')
+        )
+        select rid, hint, field, i as place, word
+        from (
+            select rid, hint, field, regexp_split_to_array(trim(lower(replace(replace(text, 'ё', 'е'), 'Ё', 'Е'))), '\\s+')
+                as words
+            from fields where text is not null and text <> ''
+        ), unnest(words) with ordinality as t(word, i)
+        where word <> ''
+        """
+    )
+    _repair_words(con)
+    con.execute(
+        f"""
+        create or replace table parts as
+        with split as (
+            select w.rid, w.hint, w.field, w.place, i as inner_place, part
+            from written w join repaired r using (word), unnest(r.parts) with ordinality as t(part, i)
+        ), keyed as (
+            select *, name_key(part) as key from split
+            where part not in (select word from not_names) and not regexp_matches(part, '[0-9@]')
+        )
+        -- A name given twice, by field and in full, counts once, as the field has it; initials may repeat.
+        select rid, key, min_by(hint, field) as hint, length(part) = 1 as is_initial,
+            min(field * 10000 + place * 100 + inner_place) as position
+        from keyed where key is not null
+        group by rid, key, is_initial, case when length(part) = 1 then (place, inner_place) end
+        """
+    )
+    con.execute(
+        f"""
+        create or replace table vocabulary as
+        with keys as (select distinct key from parts),
+        stems as (select distinct regexp_replace(canonical, '[aeiou]+$', '') as stem from given_forms where is_own)
+        select key,
+            key in (select form from given_forms) as is_given,
+            regexp_matches(key, '{_PATRONYMIC}') as is_patronymic,
+            regexp_replace(key, '(ov|ev)?(ich|inichna|ichna|na)$', '') in (select stem from stems) as has_root,
+            regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames) as is_family
+        from keys
+        """
+    )
+    con.execute(
+        """
+        create or replace table names as
+        with scored as (
+            select p.rid, p.key, p.hint, p.position, p.is_initial, v.* exclude (key),
+                count(*) over (partition by p.rid) as words,
+                row_number() over (partition by p.rid order by p.position) as nth,
+                bool_or(v.is_family and not v.is_patronymic) over (partition by p.rid) as has_family,
+                coalesce(lag(v.is_given) over (partition by p.rid order by p.position), false) as follows_given
+            from parts p join vocabulary v using (key)
+        ), patronymics as (
+            select rid, key, position, nth from scored
+            where not is_initial and words > 1 and (
+                (is_patronymic and (hint <> 'family' or words > 2 or has_family))
+                or (hint = 'middle' and not is_given))
+            qualify row_number() over (partition by rid order by
+                is_patronymic::int * 4 + (hint = 'middle')::int * 4 + has_root::int * 2 + follows_given::int
+                - (hint = 'family')::int * 5 desc, position desc) = 1
+        ), others as (
+            select s.*, p.nth as patronymic_nth, count(*) filter (not is_initial) over (partition by rid) as left_words
+            from scored s left join patronymics p using (rid)
+            where p.key is null or p.position <> s.position
+        ), givens as (
+            select rid, key, position from others
+            where not is_initial
+            qualify row_number() over (partition by rid order by
+                is_given::int * 8 + (hint = 'given')::int * 5 - (hint = 'family')::int * 5 - is_family::int * 4
+                + coalesce((nth = patronymic_nth - 1)::int, 0) * 3 desc, position) = 1
+                -- A lone word that is no given name by dictionary or field is a surname.
+                and (is_given or hint = 'given' and (not is_family or words > 1)
+                    or hint <> 'family' and left_words > 1)
+        ), families as (
+            select rid, list(distinct family_key) as families, first(family_key order by place) as family
+            from (
+                select o.rid, family_fold(part) as family_key,
+                    row_number() over (partition by o.rid order by o.is_family::int * 4 + (o.hint = 'family')::int * 3
+                        desc, length(o.key) desc, i) as place
+                from others o left join givens g on g.rid = o.rid and g.position = o.position,
+                    unnest(string_split(o.key, '-')) with ordinality as t(part, i)
+                where g.rid is null and not o.is_initial and o.key <> '-' and length(part) > 1
+            ) group by rid
+        ), initials as (
+            select rid, list(key order by position) as letters from others where is_initial group by rid
+        ), surname_genders as (
+            -- A final а tells, a final consonant hints: a Latin source may write a woman's surname without.
+            select o.rid, case when bool_or(regexp_matches(o.key, '(ova|eva|ina|aia)$')) then 'female' else 'male' end
+                as gender
+            from others o left join givens g on g.rid = o.rid and g.position = o.position
+            where g.rid is null and o.is_family and regexp_matches(o.key, '(ova|eva|ina|aia|ov|ev|in|ski)$')
+            group by o.rid
+        ), evidence as (
+            select ids.rid, p.key as patronymic_key, g.key as given_key, f.family, f.families,
+                i.letters[1] as first_initial, i.letters[2] as second_initial,
+                case when p.key like '%ich' then 'male' when p.key like '%na' then 'female' else s.gender end as gender
+            from (select distinct rid from scored) ids
+            left join patronymics p using (rid) left join givens g using (rid) left join families f using (rid)
+            left join initials i using (rid) left join surname_genders s using (rid)
+        ), forms as (
+            select e.rid, first(g.canonical order by g.is_own desc, g.rank) as given,
+                list(g.canonical order by g.is_own desc, g.rank) as givens,
+                case when min(g.gender) = max(g.gender) then min(g.gender) end as gender
+            from evidence e join given_forms g on g.form = e.given_key
+            -- What the other words say of the gender decides between Александр and Александра for Саша.
+            where e.gender is null or g.gender = e.gender
+                or not exists (select 1 from given_forms h where h.form = e.given_key and h.gender = e.gender)
+            group by e.rid
+        )
+        select e.rid, coalesce(f.given, e.given_key) as given,
+            coalesce(f.givens, case when e.given_key is not null then [e.given_key] end) as givens,
+            f.given is not null as given_known,
+            case when e.given_key is null then e.first_initial end as given_initial,
+            regexp_replace(e.patronymic_key, '(ich|inichna|ichna|na)$', '') as patronymic,
+            coalesce(left(e.patronymic_key, 1),
+                case when e.given_key is null then e.second_initial else e.first_initial end) as patronymic_initial,
+            e.family, e.families, coalesce(f.gender, e.gender) as gender
+        from evidence e left join forms f using (rid)
+        """
+    )
+    con.execute("drop table written; drop table repaired; drop table parts; drop table vocabulary")
+
+
+def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `repaired`: word → its parts, the keyboard's wrong layout and mixed scripts put right.
+
+    A word is taken for wrong layout only if it is no known name and becomes one: of the dictionary, or a
+    surname that other cards have.
+    """
+    con.execute(
+        f"""
+        create or replace table repaired as
+        with words as (select distinct word from written),
+        mended as (
+            select word, case when regexp_matches(word, '[а-я]') and regexp_matches(word, '[a-z]')
+                then homoglyphs_mended(word) else word end as plain
+            from words
+        ), candidates as (
+            select word, plain,
+                case when regexp_matches(plain, $re${_LAYOUT}$re$) then from_latin_keys(plain)
+                    when regexp_matches(plain, '^[а-я]{{3,}}$') then from_cyrillic_keys(plain) end as other
+            from mended
+        ), common as (
+            select family_fold(name_key(word)) as family from written where hint = 'family'
+            group by 1 having count(distinct rid) >= 3
+            union select family from surnames
+        ), judged as (
+            select *, known(plain) as is_known, known(other) as other_known
+            from candidates
+        )
+        select word, list_filter(regexp_split_to_array(
+                case when other_known and not is_known then other else plain end, '[\\s.,;:/()"«»_]+'
+            ), lambda part: part <> '') as parts
+        from judged
+        """.replace("known(plain)", _known("plain")).replace("known(other)", _known("other"))
+    )
+
+
+def _known(word: str) -> str:
+    key = f"name_key({word})"
+    stem = f"regexp_replace({key}, '(ov|ev)?(ich|inichna|ichna|na)$', '')"
+    return (
+        f"coalesce(length({key}) >= 3 and ({key} in (select form from given_forms)"
+        f" or family_fold({key}) in (select family from common)"
+        f" or (regexp_matches({key}, '{_PATRONYMIC}') and {stem} in"
+        " (select regexp_replace(canonical, '[aeiou]+$', '') from given_forms where is_own))), false)"
+    )
+
+
+# -- identifiers ------------------------------------------------------------------------------
+
+
+def _held(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        create or replace table written_identifiers as
+        select distinct rid, kind, trim(value) as value from (
+            select rid, kind, value from identifiers
+            union all select rid, 'phone', phone from records
+            union all select rid, 'email', email from records
+            union all select rid, 'loyalty_card', loyalty_card from records
+            union all select rid, 'login', login_id from records
+            union all select rid, 'tax_id', tax_id from records
+            union all select rid, 'messenger', lower(messenger_kind) || ':' || messenger_id from records
+        ) where value is not null and trim(value) <> ''
+        """
+    )
+    _phones(con)
+    con.execute(
+        f"""
+        create or replace table held as
+        select distinct rid, kind, value from (
+            select w.rid, w.kind, p.e164 as value from written_identifiers w join phones p on p.written = w.value
+            where w.kind = 'phone'
+            union all
+            select rid, 'email', value from ({_emails()})
+            union all
+            -- A login is unique within its system only.
+            select w.rid, w.kind, r.source_system || ':' || lower(w.value)
+            from written_identifiers w join records r using (rid) where w.kind in ('login', 'visitor')
+            union all
+            select rid, kind, upper(regexp_replace(value, '[^0-9A-Za-zА-Яа-я]', '', 'g'))
+            from written_identifiers where kind = 'loyalty_card'
+            union all
+            select rid, kind, regexp_replace(value, '[^0-9]', '', 'g') from written_identifiers
+            where kind = 'tax_id' and length(regexp_replace(value, '[^0-9]', '', 'g')) in (10, 12)
+            union all
+            select rid, kind, value from written_identifiers where kind = 'messenger'
+        ) where value is not null and value <> '';
+        drop table written_identifiers; drop table phones;
+        """
+    )
+
+
+def _phones(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `phones` (written, e164): the Russian forms in SQL, the rest by phonenumbers, distinct values only."""
+    con.execute(
+        r"""
+        create or replace table phones as
+        with split as (
+            select distinct value as written, unnest(regexp_split_to_array(value, '[,;/|]| и | или ')) as one
+            from written_identifiers where kind = 'phone'
+        ), clean as (
+            select written, regexp_replace(lower(one), '(доб|ext|вн|внутр|#|x).*$', '') as one from split
+        ), digits as (
+            select written, trim(one) as one, regexp_replace(one, '[^0-9]', '', 'g') as d,
+                trim(one) like '+%' or trim(one) like '00%' as is_international
+            from clean
+        )
+        select written, one, is_international, case
+            -- A Russian or Kazakh number; 8 is the trunk prefix, never after a plus.
+            when regexp_full_match(d, '7[3-9][0-9]{9}') then '+' || d
+            when regexp_full_match(d, '8[3-9][0-9]{9}') and not is_international then '+7' || d[2:]
+            when regexp_full_match(d, '(007|810 ?7)[3-9][0-9]{9}') then '+7' || right(d, 10)
+            when regexp_full_match(d, '[3489][0-9]{9}') and not is_international then '+7' || d
+            -- Written with both prefixes, +7 8 916 …, or with the plus before the 8.
+            when regexp_full_match(d, '78[3489][0-9]{9}') or regexp_full_match(d, '89[0-9]{9}') then '+7' || right(d, 10)
+        end as e164
+        from digits where length(d) >= 7
+        """
+    )
+    rest = [row[0] for row in con.execute("select distinct one from phones where e164 is null").fetchall()]
+    parsed = pa.table({"one": pa.array(rest, pa.string()), "e164": pa.array(map(_e164, rest), pa.string())})
+    con.register("parsed", parsed)
+    con.execute(
+        """
+        create or replace table phones as
+        select written, coalesce(p.e164, q.e164) as e164 from phones p left join parsed q using (one)
+        where coalesce(p.e164, q.e164) is not null
+        """
+    )
+    con.unregister("parsed")
+
+
+def canonical_phones(written: list[str]) -> list[str]:
+    """The company's own numbers, as it writes them, in E.164; what is no number is left out."""
+    digits = [phone.strip() for phone in written if phone.strip()]
+    read = (_e164("+7" + d[1:] if len(d) == 11 and d[0] == "8" and d.isdigit() else d) for d in digits)
+    return [phone for phone in read if phone]
+
+
+def _e164(written: str) -> str | None:
+    if written.startswith("00"):
+        written = "+" + written[2:]
+    try:
+        number = phonenumbers.parse(written, DEFAULT_REGION)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _emails() -> str:
+    """SQL: rid, value: the canonical address of each written e-mail that is one. Plus tags go, Gmail's dots too."""
+    return r"""
+        select rid, case when domain = 'gmail.com' then replace(local, '.', '')
+                when domain = 'yandex.ru' then replace(local, '.', '-') else local end || '@' || domain as value
+        from (
+            select rid, regexp_replace(split_part(address, '@', 1), '\+.*$', '') as local,
+                coalesce(e.canonical, split_part(address, '@', 2)) as domain
+            from (
+                -- Cyrillic letters that look Latin are slips; any other makes the address invalid.
+                select rid, translate(regexp_replace(regexp_replace(lower(value), '^(mailto:|e-?mail:)', ''),
+                    '[\s<>,;]|[.]+$', '', 'g'), 'авсенкмортху', 'abcehkmoptxy') as address
+                from written_identifiers where kind = 'email'
+            ) left join email_domains e on e.domain = split_part(address, '@', 2)
+            where regexp_full_match(address, '[a-z0-9._%+''-]+@[a-z0-9-]+([.][a-z0-9-]+)*')
+        ) where local <> '' and regexp_full_match(domain, '[a-z0-9-]+([.][a-z0-9-]+)*[.][a-z]{2,}')
+    """
+
+
+# -- dates and places -------------------------------------------------------------------------
+
+
+def _birth_date(column: str) -> str:
+    """SQL: a plausible date of birth or null: no sentinel, not of the future, none above 110 or below 5 years."""
+    parsed = (
+        f"cast(coalesce(try_strptime(left({column}, 10), '%Y-%m-%d'), try_strptime({column}, '%d.%m.%Y'),"
+        f" try_strptime({column}, '%Y%m%d'), try_strptime({column}, '%d/%m/%Y')) as date)"
+    )
+    return (
+        f"case when {parsed} between current_date - interval 110 year and current_date - interval 5 year"
+        f" and {parsed} not in (date '1900-01-01', date '1901-01-01', date '1970-01-01', date '1980-01-01',"
+        f" date '2000-01-01', date '1910-01-01', date '1950-01-01') then {parsed} end"
+    )
+
+
+def _city(column: str) -> str:
+    plain = (
+        f"trim(regexp_replace(replace(lower({column}), 'ё', 'е'), '^(г\\.|гор\\.|город |г |gorod |g\\.)', ''), ' .,')"
+    )
+    key = f"name_key(replace({plain}, ' ', '-'))"
+    return (
+        f"case when {key} in ('spb', 'piter', 'sankt-peterburg', 'st-petersburg', 'saint-petersburg', 's-peterburg',"
+        f" 'sankt-petersburg', 'leningrad') then 'sankt-peterburg' when {key} in ('msk', 'moskva', 'moskov')"
+        f" then 'moskva' when {key} in ('ekb', 'ekaterinburg', 'ekat') then 'ekaterinburg'"
+        f" when {key} in ('nn', 'nizhni', 'n-novgorod', 'nizhni-novgorod') then 'nizhni-novgorod' else {key} end"
+    )
+
+
+def _addresses() -> str:
+    """SQL: rid, street (key of its longest word), house and flat as written in any order of abbreviations."""
+    return r"""
+        select rid, street, nullif(numbers[1], '') as house, nullif(numbers[2], '') as flat from (
+            select rid,
+                -- Korpus and building belong to the house; the last number after кв or a comma is the flat.
+                list_transform(regexp_extract_all(text, '[0-9]+'), lambda n: ltrim(n, '0')) as numbers,
+                list_aggregate(list_filter(list_transform(
+                    regexp_extract_all(text, '[a-zа-я]{4,}'), lambda w: name_key(w)),
+                    lambda k: k not in ('ulitsa', 'prospekt', 'pereulok', 'shose', 'bulvar', 'naberezhnaia', 'ploshad',
+                        'proezd', 'kvartira', 'korpus', 'stroenie', 'gorod', 'oblast', 'raion', 'street', 'house',
+                        'microraion', 'mikroraion', 'poselok', 'litera', 'tupik', 'aleia', 'flat')), 'max') as street
+            from (
+                select rid, regexp_replace(replace(lower(street), 'ё', 'е'), '\b[0-9]{6}\b', '') as text
+                from records where street is not null
+            )
+        ) where street is not null
+    """

@@ -1,0 +1,258 @@
+"""Identity's tables in PostgreSQL: made, read and written in one transaction a run.
+
+Belongs here: DDL and the movement of tables. Does not belong here: what they hold (resolution.py, registry.py).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+
+from dagster_project.errors import WarehouseError
+from dagster_project.identity import registry
+from dagster_project.identity.model import TERM_FREQUENCIES, Model
+from dagster_project.identity.registry import Previous
+from dagster_project.identity.resolution import DECISIONS, Resolution
+from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
+from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
+
+_PAIR = (
+    "source_system_l text not null, source_record_id_l text not null,"
+    " source_system_r text not null, source_record_id_r text not null"
+)
+_DDL = f"""
+create schema if not exists {IDENTITY};
+create table if not exists {IDENTITY}.record_customers (
+    source_system text not null, source_record_id text not null, customer_id text not null, linked_by text not null,
+    match_probability double precision, since_run_id text not null,
+    primary key (source_system, source_record_id));
+create index if not exists record_customers_customer_id on {IDENTITY}.record_customers (customer_id);
+create table if not exists {IDENTITY}.departed_records (
+    source_system text not null, source_record_id text not null, customer_id text not null,
+    primary key (source_system, source_record_id));
+create table if not exists {IDENTITY}.edges (
+    {_PAIR}, linked_by text not null, match_weight double precision, match_probability double precision,
+    is_used boolean not null, rejected_by text, comparisons jsonb, run_id text not null,
+    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
+create table if not exists {IDENTITY}.customers (
+    customer_id text primary key, created_at timestamptz not null, created_run_id text not null,
+    retired_at timestamptz, retired_run_id text, surviving_customer_id text);
+create table if not exists {IDENTITY}.customer_id_events (
+    event_id bigint generated always as identity primary key, run_id text not null, at timestamptz not null,
+    kind text not null check (kind in ('created', 'merged', 'split', 'retired', 'returned')),
+    customer_id text not null, other_customer_id text, records bigint not null);
+create table if not exists {IDENTITY}.review_queue (
+    {_PAIR}, reason text not null, match_probability double precision, gain double precision not null,
+    run_id text not null,
+    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
+create table if not exists {IDENTITY}.decisions (
+    decision_id text primary key default gen_random_uuid()::text, {_PAIR},
+    verdict text not null check (verdict in ('same', 'different')), author text not null, reason text,
+    decided_at timestamptz not null default now(), revoked_at timestamptz);
+create table if not exists {IDENTITY}.models (
+    model_version text primary key, trained_at timestamptz not null, settings jsonb not null, training jsonb not null,
+    is_current boolean not null);
+create unique index if not exists models_one_current on {IDENTITY}.models (is_current) where is_current;
+create table if not exists {IDENTITY}.model_term_frequencies (
+    model_version text not null references {IDENTITY}.models on delete cascade,
+    column_name text not null, value text not null, frequency double precision not null,
+    primary key (model_version, column_name, value));
+create table if not exists {IDENTITY}.runs (
+    run_id text primary key, started_at timestamptz not null, finished_at timestamptz not null,
+    model_version text not null, records bigint not null, candidate_pairs bigint not null, edges bigint not null,
+    customers bigint not null, largest_cluster bigint not null, created bigint not null, merged bigint not null,
+    split bigint not null, retired bigint not null, is_skipped boolean not null,
+    fingerprint text not null, report jsonb not null);
+"""
+# One refresh at a time writes identity; the number is arbitrary and ours.
+_LOCK = 360_001
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A row of identity.runs. report: dropped blocking values and placeholders, as counts."""
+
+    run_id: str
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    model_version: str
+    records: int
+    candidate_pairs: int
+    edges: int
+    customers: int
+    largest_cluster: int
+    created: int
+    merged: int
+    split: int
+    retired: int
+    is_skipped: bool
+    fingerprint: str
+    report: Mapping[str, Any]
+
+
+def ensure_tables(warehouse: Warehouse) -> None:
+    """Makes identity's tables where they are missing."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(f"select pg_advisory_xact_lock({_LOCK})"))
+        connection.exec_driver_sql(_DDL)
+
+
+def read_cards(warehouse: Warehouse) -> tuple[pa.Table, pa.Table]:
+    """intermediate.customer_records (live ones) and their identifiers. Raises WarehouseError where they are missing."""
+    try:
+        records = warehouse.read(
+            f"select {', '.join(RECORD_COLUMNS)} from {INTERMEDIATE}.customer_records where deleted_at is null"
+        )
+        identifiers = warehouse.read(
+            f"select {', '.join(IDENTIFIER_COLUMNS)} from {INTERMEDIATE}.customer_record_identifiers"
+        )
+    except adbc.ProgrammingError as error:
+        raise WarehouseError(
+            f"{INTERMEDIATE}.customer_records or customer_record_identifiers cannot be read as the contract has them.",
+            "Build them first: `c360 dbt build --select staging intermediate`.",
+        ) from error
+    return records, identifiers
+
+
+def read_decisions(warehouse: Warehouse) -> pa.Table:
+    return warehouse.read(f"select {', '.join(DECISIONS.names)} from {IDENTITY}.decisions").cast(DECISIONS)
+
+
+def read_previous(warehouse: Warehouse) -> Previous:
+    return Previous(
+        *(
+            warehouse.read(f"select {', '.join(schema.names)} from {IDENTITY}.{table}").cast(schema)
+            for table, schema in (
+                ("record_customers", registry.RECORD_CUSTOMERS),
+                ("customers", registry.CUSTOMERS),
+                ("departed_records", registry.DEPARTED),
+            )
+        )
+    )
+
+
+def read_model(warehouse: Warehouse) -> Model | None:
+    """The current model, or None where none was trained yet."""
+    with warehouse.begin() as connection:
+        row = connection.execute(
+            sa.text(f"select model_version, trained_at, settings, training from {IDENTITY}.models where is_current")
+        ).one_or_none()
+    if row is None:
+        return None
+    frequencies = warehouse.read(
+        f"select column_name, value, frequency from {IDENTITY}.model_term_frequencies"
+        f" where model_version = '{row.model_version}'"
+    )
+    return Model(row.model_version, row.trained_at, row.settings, row.training, frequencies.cast(TERM_FREQUENCIES))
+
+
+def write_model(warehouse: Warehouse, model: Model) -> None:
+    """Stores `model` and makes it the current one; the same version again changes nothing but that."""
+    frequencies = model.term_frequencies.append_column(
+        "model_version", pa.array([model.version] * model.term_frequencies.num_rows, pa.string())
+    )
+    with warehouse.arrow() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"update {IDENTITY}.models set is_current = false where is_current")
+            cursor.execute(
+                f"insert into {IDENTITY}.models values ($1, $2::timestamptz, $3::jsonb, $4::jsonb, true)"
+                " on conflict (model_version) do update set is_current = true",
+                (
+                    model.version,
+                    model.trained_at.isoformat(),
+                    json.dumps(model.settings),
+                    json.dumps(model.training),
+                ),
+            )
+            _stage(cursor, "new_frequencies", frequencies)
+            cursor.execute(
+                f"insert into {IDENTITY}.model_term_frequencies (model_version, column_name, value, frequency)"
+                " select model_version, column_name, value, frequency from new_frequencies on conflict do nothing"
+            )
+        connection.commit()
+
+
+def last_run(warehouse: Warehouse) -> RunSummary | None:
+    """The last run that finished, skipped ones included."""
+    names = ", ".join(RunSummary.__dataclass_fields__)
+    with warehouse.begin() as connection:
+        row = connection.execute(
+            sa.text(f"select {names} from {IDENTITY}.runs order by started_at desc, finished_at desc limit 1")
+        ).one_or_none()
+    return None if row is None else RunSummary(**row._mapping)
+
+
+def write_run(warehouse: Warehouse, summary: RunSummary, resolution: Resolution | None) -> None:
+    """Writes everything of a run in one transaction; a kill before its end leaves the last state whole.
+
+    resolution None (a skipped run) writes the row of identity.runs alone. Rows that did not change are not touched.
+    """
+    with warehouse.arrow() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"select pg_advisory_xact_lock({_LOCK})")
+            if resolution is not None:
+                for statement in _run_statements(cursor, summary, resolution):
+                    cursor.execute(statement)
+            _write_summary(cursor, summary)
+        connection.commit()
+
+
+def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolution) -> Iterable[str]:
+    key = ("source_system", "source_record_id")
+    pair = tuple(f"{name}_{side}" for side in "lr" for name in key)
+    for table, rows, keys in (
+        ("record_customers", resolution.record_customers, key),
+        ("departed_records", resolution.departed, key),
+        ("customers", resolution.customers, ("customer_id",)),
+        ("edges", resolution.edges, pair),
+        ("review_queue", resolution.review_queue, pair),
+    ):
+        _stage(cursor, f"new_{table}", rows)
+        yield from _replaced(table, rows.column_names, keys)
+    _stage(cursor, "new_events", resolution.events)
+    yield (
+        f"insert into {IDENTITY}.customer_id_events (run_id, at, kind, customer_id, other_customer_id, records)"
+        f" select '{summary.run_id}', '{summary.started_at.isoformat()}', kind, customer_id, other_customer_id, records"
+        " from new_events order by kind, customer_id"
+    )
+
+
+def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable[str]:
+    """SQL that brings identity.<table> to the rows of new_<table>, touching those that differ."""
+    match = " and ".join(f"t.{key} = n.{key}" for key in keys)
+    values = [column for column in columns if column not in keys and column != "run_id"]
+    casts = {"comparisons": "n.comparisons::jsonb"}
+    yield f"analyze new_{table}"
+    yield f"delete from {IDENTITY}.{table} t where not exists (select 1 from new_{table} n where {match})"
+    yield (
+        f"insert into {IDENTITY}.{table} as t ({', '.join(columns)})"
+        f" select {', '.join(casts.get(c, f'n.{c}') for c in columns)} from new_{table} n"
+        f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in columns if c not in keys)}"
+        f" where ({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(f'excluded.{c}' for c in values)})"
+    )
+
+
+def _stage(cursor: adbc.Cursor, name: str, table: pa.Table) -> None:
+    cursor.execute(f"drop table if exists {name}")
+    cursor.adbc_ingest(name, table, mode="create", temporary=True)
+
+
+def _write_summary(cursor: adbc.Cursor, summary: RunSummary) -> None:
+    row = {name: getattr(summary, name) for name in RunSummary.__dataclass_fields__}
+    row |= {name: row[name].isoformat() for name in ("started_at", "finished_at")}
+    row["report"] = json.dumps(row["report"])
+    casts = {"started_at": "::timestamptz", "finished_at": "::timestamptz", "report": "::jsonb"}
+    places = ", ".join(f"${i}{casts.get(name, '')}" for i, name in enumerate(row, 1))
+    cursor.execute(
+        f"insert into {IDENTITY}.runs ({', '.join(row)}) values ({places}) on conflict (run_id) do update set"
+        f" {', '.join(f'{name} = excluded.{name}' for name in row if name != 'run_id')}",
+        tuple(row.values()),
+    )
+
+
