@@ -82,5 +82,7 @@ def _result(outcome: GateOutcome) -> dg.AssetCheckResult:
 
 
 def _description(suite: Suite) -> str:
-    lines = [f"- {rule.rule} ({'quarantine' if rule.row_rule else rule.severity})" for rule in suite.expectations]
+    lines = [
+        f"- {rule.rule} ({'quarantine' if rule.row_rule else rule.severity})" for rule in suite.expectations
+    ]
     return f"Great Expectations, `expectations/{'/'.join(suite.path)}.json`:\n" + "\n".join(lines)

@@ -16,7 +16,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from dagster_project.config import DBT_PROJECT_DIR, load_settings
 from dagster_project.errors import C360Error, ConfigError
@@ -238,7 +245,9 @@ def warehouse_status() -> None:
     if not server.is_running():
         console.print("not running")
         raise typer.Exit(1)
-    console.print(f"running on {server.url().host}:{server.url().port}, data in {server.data}", soft_wrap=True)
+    console.print(
+        f"running on {server.url().host}:{server.url().port}, data in {server.data}", soft_wrap=True
+    )
 
 
 @demo_app.command("create")

@@ -26,9 +26,7 @@ ENV_PREFIX = "C360_"
 class Settings(BaseSettings):
     """One instance is one environment. Times are IANA zones, paths absolute, URLs SQLAlchemy's."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow"
-    )
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow")
 
     profile: Literal["demo", "production"] = "demo"
     home: Path = PROJECT_ROOT / ".local"
@@ -128,4 +126,6 @@ def load_settings() -> Settings:
         wrong = "; ".join(
             f"{ENV_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
         )
-        raise ConfigError(f"Settings are wrong: {wrong}.", "Mend them in the environment or in .env.") from None
+        raise ConfigError(
+            f"Settings are wrong: {wrong}.", "Mend them in the environment or in .env."
+        ) from None

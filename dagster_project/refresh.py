@@ -125,7 +125,11 @@ class _Watch:
             self.listen("done", step, len(self.steps), self.total)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR and evaluation.blocking:
+            if (
+                not evaluation.passed
+                and evaluation.severity is dg.AssetCheckSeverity.ERROR
+                and evaluation.blocking
+            ):
                 key = evaluation.asset_key.to_user_string()
                 self.blocked.append(f"{key}: {evaluation.description or evaluation.check_name}")
 
@@ -137,5 +141,3 @@ def _words(error: object) -> str:
         info = info.cause  # type: ignore[attr-defined]
     message = getattr(info, "message", None) or str(info)
     return message.strip()
-
-

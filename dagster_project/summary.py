@@ -237,7 +237,8 @@ def _gates_table(figures: Figures) -> Group:
     for layer, row in figures.gates.items():
         passed = row["tables"] - row["failed"] - row["warned"]
         table.add_row(
-            layer, *(f"{n:,}" for n in (row["tables"], passed, row["warned"], row["failed"], row["quarantined"]))
+            layer,
+            *(f"{n:,}" for n in (row["tables"], passed, row["warned"], row["failed"], row["quarantined"])),
         )
     notes = [Text(f"  ! {message}", style="yellow") for message in figures.gate_messages]
     return Group(table, *notes)

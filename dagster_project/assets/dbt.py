@@ -109,7 +109,9 @@ def manifest() -> Mapping[str, Any]:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
-            raise ConfigError(f"dbt cannot read the project: {done.stdout.strip()[-2000:]}", "Mend dbt_project/.")
+            raise ConfigError(
+                f"dbt cannot read the project: {done.stdout.strip()[-2000:]}", "Mend dbt_project/."
+            )
         digest_file.write_text(digest)
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -142,7 +144,8 @@ def marts() -> list[Mart]:
             personal=frozenset(
                 column["name"]
                 for column in node["columns"].values()
-                if (column.get("config") or {}).get("meta", {}).get("personal") or column["meta"].get("personal")
+                if (column.get("config") or {}).get("meta", {}).get("personal")
+                or column["meta"].get("personal")
             ),
         )
         for name, node in sorted(mart_nodes().items())

@@ -68,8 +68,10 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
 
 
 def _spec(source: Source, table: Table) -> dg.AssetSpec:
-    moves = f"`{table.watermark}`" if table.watermark else (
-        f"its row of `{table.follows.parent}`" if table.follows else "nothing: read whole"
+    moves = (
+        f"`{table.watermark}`"
+        if table.watermark
+        else (f"its row of `{table.follows.parent}`" if table.follows else "nothing: read whole")
     )
     return dg.AssetSpec(
         key=raw_key(source.name, table.name),

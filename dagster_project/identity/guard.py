@@ -45,6 +45,7 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
                 else 'differs' end as given_state,
             given_state in ('same', 'typo') as given_fits,
             case when list_has_any(l.families, r.families) or (l.given = r.family and r.given = l.family) then 'same'
+                when jaro_winkler_similarity(l.family, r.family) >= 0.93 then 'typo'
                 else {_STATE.format('family')} end as family_state,
             {_STATE.format('patronymic')} as patronymic_state,
             case

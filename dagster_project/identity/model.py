@@ -50,7 +50,12 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
         (
             ("same", "family_l = family_r", 0.85, 0.004),
             ("part", "list_has_any(families_l, families_r)", 0.02, 0.0005),
-            ("typo", _TYPO.format("family"), 0.06, 0.001),
+            (
+                "typo",
+                f"({_TYPO.format('family')}) or jaro_winkler_similarity(family_l, family_r) >= 0.93",
+                0.06,
+                0.001,
+            ),
             ("other", "ELSE", 0.07, 0.9945),
         ),
     ),

@@ -22,7 +22,8 @@ from sqlalchemy.engine import URL, make_url
 from dagster_project.errors import C360Error, SourceError, WarehouseError
 from dagster_project.sources import keys, window
 from dagster_project.sources.declaration import Source, Table
-from dagster_project.sources.failures import translate
+from dagster_project.sources.diagnose import unreadable_column
+from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
 from dagster_project.sources.window import Window
 from dagster_project.warehouse import Warehouse, schema
@@ -84,8 +85,10 @@ def extract(
                     _refuse_emptied(source, load, warehouse)
                 if not load.rows_at_source:
                     _make_empty_table(source, table, reflected, warehouse)
-        resources = [_resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables]
-        load_id = _run_dlt(source, resources, loads, warehouse, work_dir, place)
+        resources = [
+            _resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables
+        ]
+        load_id = _run_dlt(source, resources, loads, warehouse, work_dir, reflected, engine)
         keys.index(source, warehouse)
         with engine.connect() as connection:
             for table in source.tables:
@@ -115,7 +118,10 @@ def source_engine(url: URL) -> sa.Engine:
     """An engine that reads: time-outs set, text as UTF-8, server-side cursors."""
     arguments: dict[str, Any] = {"connect_timeout": 10}
     if url.get_backend_name() == "postgresql":
-        arguments |= {"options": "-c default_transaction_read_only=on -c timezone=UTC", "client_encoding": "utf8"}
+        arguments |= {
+            "options": "-c default_transaction_read_only=on -c timezone=UTC",
+            "client_encoding": "utf8",
+        }
     elif url.get_backend_name() == "mysql":
         arguments |= {"charset": "utf8mb4"}
     return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
@@ -142,9 +148,7 @@ def _refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> No
         )
 
 
-def _resource(
-    engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad
-) -> Any:
+def _resource(engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad) -> Any:
     from dlt.sources.sql_database import sql_table
 
     table = of.table
@@ -210,7 +214,9 @@ def _absent(table: Table, reflected: Reflected) -> list[str]:
 def _latest_watermark(column: pa.ChunkedArray) -> Any:
     """The latest value that may be a watermark: one row dated 9999 must not hide the others."""
     if pa.types.is_timestamp(column.type):
-        limit = pa.scalar(window.horizon(), pa.timestamp("us", "UTC")).cast(pa.timestamp("us", column.type.tz))
+        limit = pa.scalar(window.horizon(), pa.timestamp("us", "UTC")).cast(
+            pa.timestamp("us", column.type.tz)
+        )
         column = column.filter(pc.less_equal(column, limit.cast(column.type)))
     return pc.max(column).as_py()
 
@@ -221,7 +227,8 @@ def _run_dlt(
     loads: dict[str, TableLoad],
     warehouse: Warehouse,
     work_dir: Path,
-    place: URL,
+    reflected: Reflected,
+    engine: sa.Engine,
 ) -> str | None:
     os.environ.update(
         RUNTIME__DLTHUB_TELEMETRY="false",
@@ -247,29 +254,31 @@ def _run_dlt(
             pipeline.abort_packages()  # a killed run's: its window is read again below
         info = pipeline.run(resources, loader_file_format="parquet")
     except PipelineStepFailed as failed:
-        raise _cause(failed, source, warehouse, place) from failed
+        raise _cause(failed, source, warehouse, reflected, engine) from failed
     counts = pipeline.last_trace.last_normalize_info.row_counts if pipeline.last_trace else {}
     for name, load in loads.items():
         load.rows_loaded = counts.get(name, 0)
     return info.loads_ids[0] if info.loads_ids else None
 
 
-def _cause(failed: Any, source: Source, warehouse: Warehouse, place: URL) -> C360Error:
+def _cause(
+    failed: Any, source: Source, warehouse: Warehouse, reflected: Reflected, engine: sa.Engine
+) -> C360Error:
     """Whose fault a failed dlt step is: reading fails at the source, everything later at the warehouse or disk."""
-    chain: list[BaseException] = []
-    error: BaseException | None = failed
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    for link in chain:
+    from dlt.extract.exceptions import ResourceExtractionError
+
+    links = chain(failed)
+    for link in links:
         if isinstance(link, OSError) and link.errno == 28:
             return WarehouseError(
                 f"{source.name}: no space left on the disk while loading.",
                 "Make room below C360_HOME and the warehouse's data folder, then run the refresh again.",
             )
     if failed.step == "extract":
-        return translate(chain[-1] if len(chain) > 1 else failed, source.name, place, "reading")
-    said = str(chain[-1]).strip().splitlines() or [type(chain[-1]).__name__]
+        table = next((link.pipe_name for link in links if isinstance(link, ResourceExtractionError)), None)
+        unreadable = table and unreadable_column(source, table, reflected, engine)
+        return unreadable or translate(failed, source.name, engine.url, f"reading {table}")
+    said = str(links[-1]).strip().splitlines() or [type(links[-1]).__name__]
     return WarehouseError(
         f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
         f"failed: {said[0]}.",

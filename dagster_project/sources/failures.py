@@ -26,19 +26,18 @@ def translate(error: Exception, source: str, url: URL, doing: str) -> C360Error:
     """`error`, met while `doing` at `source`, as one line that names what to mend; never the password."""
     setting = f"C360_SOURCE_{source.upper()}_URL"
     place = f"{source} at {url.host}:{url.port}/{url.database} (user {url.username})"
-    cause = next((e for e in _chain(error) if isinstance(e, (sa.exc.DBAPIError, C360Error))), error)
+    links = chain(error)
+    cause = next((e for e in links if isinstance(e, (sa.exc.DBAPIError, C360Error))), links[-1])
     if isinstance(cause, C360Error):
         return cause
-    said = _first_line(cause)
-    if isinstance(cause, sa.exc.DataError) or any(isinstance(e, UnicodeError) for e in _chain(error)):
-        return SourceError(
-            f"{place}: unreadable value while {doing}: {said}.",
-            "Mend the value at the source, or set the database's character set right.",
-        )
+    said = first_line(cause)
     if isinstance(cause, sa.exc.DBAPIError):
         if _is_permanent(cause):
             return SourceError(f"{place}: {said}.", f"Mend {setting} or that user's rights.")
-        if isinstance(cause, (sa.exc.OperationalError, sa.exc.InterfaceError)) or cause.connection_invalidated:
+        if (
+            isinstance(cause, (sa.exc.OperationalError, sa.exc.InterfaceError))
+            or cause.connection_invalidated
+        ):
             return SourceUnavailable(
                 f"{place} does not answer while {doing}: {said}.",
                 f"Is it up, and are host and port in {setting} right?",
@@ -56,15 +55,17 @@ def _is_permanent(error: sa.exc.DBAPIError) -> bool:
     return code in PERMANENT_MYSQL_CODES or any(p in str(original).lower() for p in PERMANENT_PHRASES)
 
 
-def _chain(error: BaseException | None) -> list[BaseException]:
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
+def chain(error: BaseException | None) -> list[BaseException]:
+    """An error and what caused it, outermost first."""
+    links: list[BaseException] = []
+    while error is not None and error not in links:
+        links.append(error)
         error = error.__cause__ or error.__context__
-    return chain
+    return links
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What the driver says, without the connection's preamble."""
     original = getattr(error, "orig", None) or error
     if isinstance(original, UnicodeDecodeError):
         return f"bytes that are not {original.encoding}"

@@ -71,7 +71,10 @@ def windows(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[
 
 
 def finish(
-    source: Source, watermarks: dict[str, str | None], counts: dict[str, int], load_id: str | None,
+    source: Source,
+    watermarks: dict[str, str | None],
+    counts: dict[str, int],
+    load_id: str | None,
     warehouse: Warehouse,
 ) -> None:
     """Records that the load is in: the next windows begin here. All tables at once, for they belong together."""
@@ -116,7 +119,13 @@ def horizon() -> dt.datetime:
 
 def as_text(value: Any) -> str | None:
     """A watermark as it is stored."""
-    return value.isoformat() if isinstance(value, (dt.datetime, dt.date)) else None if value is None else str(value)
+    return (
+        value.isoformat()
+        if isinstance(value, (dt.datetime, dt.date))
+        else None
+        if value is None
+        else str(value)
+    )
 
 
 def _less_look_back(value: Any, look_back: dt.timedelta) -> Any:

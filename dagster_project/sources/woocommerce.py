@@ -58,7 +58,9 @@ SOURCE = Source(
             key=("customer_id",),
             # Moves with every order and log-in; rows that never had one are read each time.
             watermark="date_last_active",
-            needs=columns("user_id username first_name last_name email date_registered country postcode city"),
+            needs=columns(
+                "user_id username first_name last_name email date_registered country postcode city"
+            ),
             deletes="compared",
         ),
     ),

@@ -100,9 +100,7 @@ def open_warehouse(settings: Settings, start: bool = True) -> Warehouse:
     elif not server.is_running():
         raise WarehouseError("The embedded warehouse is not running.", "Run `c360 warehouse start`.")
     # The administrator's password is the server's; the owner gets the same one, for both live in one file.
-    warehouse = Warehouse(
-        server.url(schema.OWNER, database=DATABASE), server.url(database=DATABASE)
-    )
+    warehouse = Warehouse(server.url(schema.OWNER, database=DATABASE), server.url(database=DATABASE))
     if start:
         _ensure_database(warehouse, server.password())
     return warehouse

@@ -163,9 +163,7 @@ def _grant(connection: sa.Connection, marts: list[Mart], readers: set[str]) -> N
         connection.exec_driver_sql(f"grant select on all tables in schema {schema.BI_VIEWS} to {schema.BI}")
         for mart in marts:
             open_columns = [
-                name
-                for name, _ in _columns(connection, schema.MARTS, mart.name)
-                if name not in mart.personal
+                name for name, _ in _columns(connection, schema.MARTS, mart.name) if name not in mart.personal
             ]
             _run(
                 connection,

@@ -42,7 +42,7 @@ def create_roles(admin: sa.Connection, database: str, owner_password: str | None
         create_login(admin, OWNER, owner_password)
     admin.exec_driver_sql(f"alter role {OWNER} set timezone = 'UTC'")
     admin.exec_driver_sql(f'alter database "{database}" owner to {OWNER}')
-    admin.exec_driver_sql(f"alter role {BI} in database \"{database}\" set search_path = {BI_VIEWS}, {MARTS}")
+    admin.exec_driver_sql(f'alter role {BI} in database "{database}" set search_path = {BI_VIEWS}, {MARTS}')
     # The owner grants on its schemas to the readers; the readers see nothing else.
     admin.exec_driver_sql(f'revoke all on database "{database}" from public')
     admin.exec_driver_sql(f'grant connect on database "{database}" to {BI}, {AGENT}')
@@ -66,6 +66,4 @@ def create_login(admin: sa.Connection, role: str, password: str) -> None:
 def _statement(admin: sa.Connection, statement: str, role: str, password: str = "") -> None:
     driver = admin.connection.driver_connection
     assert driver is not None
-    driver.execute(
-        pgsql.SQL(statement).format(role=pgsql.Identifier(role), password=pgsql.Literal(password))
-    )
+    driver.execute(pgsql.SQL(statement).format(role=pgsql.Identifier(role), password=pgsql.Literal(password)))

@@ -1,0 +1,285 @@
+"""Extraction from a real database into a real warehouse: increments, tombstones, refusals."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dagster_project.errors import SourceError, SourceUnavailable, WarehouseError
+from dagster_project.sources import extract as extract_module
+from tests.integration.sources.conftest import Shop
+
+
+def test_the_first_load_brings_every_row_with_its_values(shop: Shop) -> None:
+    done = shop.extract()
+
+    assert {load.table: load.rows_loaded for load in done.tables} == {
+        "orders": 100, "order_items": 200, "calls": 50, "empty_so_far": 0,
+    }  # fmt: skip
+    assert {load.table: load.rows_at_source for load in done.tables}["orders"] == 100
+    assert shop.raw("select id, amount, placed_at, note from raw_testshop.orders where id = 7") == [
+        (7, Decimal("10.50"), dt.datetime(2026, 1, 1, 7), "заказ 7")
+    ]
+    assert shop.raw("select count(distinct _dlt_load_id) from raw_testshop.orders") == [(1,)]
+
+
+def test_a_table_without_rows_is_made_all_the_same_with_its_optional_columns(shop: Shop) -> None:
+    shop.extract()
+
+    assert shop.raw("select id, changed_at, mobile, _deleted_at from raw_testshop.empty_so_far") == []
+
+
+def test_a_table_that_was_empty_fills_up_later(shop: Shop) -> None:
+    shop.extract()
+    shop.run("insert into empty_so_far values (1, '2026-03-01')")
+
+    assert shop.load("empty_so_far").rows_loaded == 1
+    assert shop.raw("select id, mobile from raw_testshop.empty_so_far") == [(1, None)]
+
+
+def test_a_second_load_reads_the_look_back_and_what_changed(shop: Shop) -> None:
+    shop.extract()
+    shop.run("update orders set note = 'новое', changed_at = '2026-02-01' where id = 3")
+    shop.run("update order_items set sku = 'changed' where id = 5")  # of order 3
+
+    done = {load.table: load for load in shop.extract().tables}
+
+    assert done["orders"].rows_loaded == 2 + 1  # the last two hours' look-back, and the change
+    assert done["order_items"].rows_loaded == 2 * 3
+    assert shop.raw("select note from raw_testshop.orders where id = 3") == [("новое",)]
+    assert shop.raw("select sku from raw_testshop.order_items where id = 5") == [("changed",)]
+    assert shop.raw("select count(*) from raw_testshop.orders") == [(100,)]
+
+
+def test_rows_that_left_the_source_get_a_tombstone_and_lose_it_when_they_return(shop: Shop) -> None:
+    shop.extract()
+    shop.run("create table kept as select * from orders where id = 9; delete from orders where id = 9")
+
+    assert shop.load("orders").tombstones == 1
+    assert shop.raw("select id from raw_testshop.orders where _deleted_at is not null") == [(9,)]
+    assert shop.load("orders").tombstones == 0, "a tombstone is set once"
+
+    shop.run("insert into orders select * from kept")
+    assert shop.load("orders").returned == 1
+    assert shop.raw("select count(*) from raw_testshop.orders where _deleted_at is not null") == [(0,)]
+
+
+def test_rows_of_a_rotated_log_stay(shop: Shop) -> None:
+    shop.extract()
+    shop.run("delete from calls where uniqueid < 'c3'")
+    shop.extract()
+
+    assert shop.raw("select count(*), count(_deleted_at) from raw_testshop.calls") == [(50, 0)]
+
+
+def test_a_row_from_the_future_does_not_hide_the_ones_after_it(shop: Shop) -> None:
+    shop.run("insert into orders values (101, 1, '9999-12-31', 'x', '9999-12-31')")
+    shop.run("insert into orders values (102, 1, '0001-01-01', 'x', '0001-01-01')")
+    assert shop.load("orders").watermark_to == "2026-01-05T04:00:00"
+
+    shop.run("insert into orders values (103, 1, '2026-02-01', 'x', '2026-02-01')")
+    shop.extract()
+
+    assert shop.raw("select id from raw_testshop.orders where id > 100 order by id") == [
+        (101,),
+        (102,),
+        (103,),
+    ]
+
+
+def test_a_new_column_is_taken_in_and_reported(shop: Shop) -> None:
+    shop.extract()
+    shop.run("alter table orders add column channel text default 'web'")
+    shop.run("update orders set changed_at = '2026-02-01' where id = 1")
+
+    assert shop.load("orders").new_columns == ["channel"]
+    assert shop.raw("select channel from raw_testshop.orders where id = 1") == [("web",)]
+
+
+def test_a_killed_load_leaves_its_window_to_be_read_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.extract()
+    shop.run("update orders set note = 'во время', changed_at = '2026-02-01' where id = 3")
+    shop.run("insert into order_items values (201, 3, 'late')")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract_module.keys, "index", killed)  # loaded, but not finished
+        with pytest.raises(KeyboardInterrupt):
+            shop.extract()
+    # What came later than the killed load's rows must not hide the children it did not finish.
+    shop.run("delete from order_items where id = 201; insert into order_items values (202, 3, 'later')")
+    shop.extract()
+
+    assert shop.raw("select id from raw_testshop.order_items where id > 200 and _deleted_at is null") == [
+        (202,)
+    ]
+
+
+ticks = itertools.count()  # the source's clock never goes back, from one example to the next either
+
+
+@settings(
+    max_examples=5,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    histories=st.lists(
+        st.lists(st.tuples(st.sampled_from(["insert", "update", "delete"]), st.integers(1, 120)), max_size=8),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_the_warehouse_equals_the_source_after_every_refresh(shop: Shop, histories: list) -> None:
+    """Random histories, one refresh after each: what is live in raw is what the source holds."""
+    for history in histories:
+        for action, key in history:
+            clock = dt.datetime(2026, 2, 1) + dt.timedelta(minutes=7 * next(ticks))
+            shop.run(
+                {
+                    "insert": f"insert into orders values ({key}, 1, '{clock}', 'i', '{clock}') "
+                    "on conflict (id) do nothing",
+                    "update": f"update orders set note = 'u{clock}', changed_at = '{clock}' where id = {key}",
+                    "delete": f"delete from orders where id = {key}",
+                }[action]
+            )
+        shop.extract(may_be_emptied=frozenset({"testshop.orders"}))
+        engine = sa.create_engine(shop.url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            source = connection.exec_driver_sql("select id, note, changed_at from orders order by id").all()
+        live = "select id, note, changed_at from raw_testshop.orders where _deleted_at is null order by id"
+        assert shop.raw(live) == [tuple(row) for row in source]
+
+
+# -- refusals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        ("drop table order_items", "no table order_items"),
+        ("alter table orders rename column amount to sum", "no column orders.amount"),
+        ("alter table calls drop column ended_at", "no column calls.ended_at"),
+        ("insert into calls values ('c1', 0, '2026-01-03')", "1 values of the key (uniqueid, sequence)"),
+    ],
+)
+def test_a_source_that_is_not_as_declared_is_refused_before_anything_is_loaded(
+    shop: Shop, spoil: str, says: str
+) -> None:
+    shop.run(spoil)
+
+    with pytest.raises(SourceError) as refused:
+        shop.extract()
+
+    assert says in refused.value.problem
+    assert refused.value.remedy
+    assert shop.raw("select count(*) from pg_tables where schemaname = 'raw_testshop'") == [(0,)]
+
+
+def test_a_retyped_column_is_refused(shop: Shop) -> None:
+    shop.extract()
+    shop.run("alter table orders alter column amount type text")
+
+    with pytest.raises(SourceError, match=r"orders\.amount was a number and is now text"):
+        shop.extract()
+
+
+def test_a_table_that_lost_all_its_rows_is_refused_unless_that_is_meant(shop: Shop) -> None:
+    shop.extract()
+    shop.run("delete from order_items")
+
+    with pytest.raises(SourceError, match=r"order_items returns no rows where there were 200") as refused:
+        shop.extract()
+    assert "C360_MAY_BE_EMPTIED=testshop.order_items" in refused.value.remedy
+    assert shop.raw("select count(*) from raw_testshop.order_items where _deleted_at is null") == [(200,)]
+
+    assert shop.load("order_items", may_be_emptied=frozenset({"testshop.order_items"})).tombstones == 200
+
+
+def test_bytes_that_are_no_utf8_are_named_by_table_and_column(
+    shop: Shop, new_database: Callable[[str], str]
+) -> None:
+    shop.url = new_database("encoding 'SQL_ASCII' locale 'C' template template0")
+    from tests.integration.sources.conftest import DDL
+
+    shop.run(DDL.replace("'заказ ' || i", "'order'"))
+    shop.run(r"update orders set note = E'\xd0\x97\xff' where id = 5")
+
+    with pytest.raises(SourceError) as refused:
+        shop.extract()
+
+    assert "orders" in refused.value.problem
+    assert "note" in refused.value.problem
+    assert "\xff" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"password": "wrong"}, SourceError, "password authentication failed"),
+        ({"database": "nowhere"}, SourceError, '"nowhere" does not exist'),
+        ({"username": "nobody"}, SourceError, "password authentication failed"),
+        ({"port": 1}, SourceUnavailable, "127.0.0.1:1"),
+        ({"host": "no.such.host.invalid"}, SourceUnavailable, "no.such.host.invalid"),
+    ],
+)
+def test_a_wrong_url_says_which_part_of_it_and_never_the_password(
+    shop: Shop, change: dict, error: type[Exception], says: str
+) -> None:
+    url = sa.make_url(shop.url).set(**change)
+    shop.url = url.render_as_string(hide_password=False)
+
+    with pytest.raises(error) as refused:
+        shop.extract()
+
+    assert type(refused.value) is error
+    assert says in str(refused.value)
+    assert "C360_SOURCE_TESTSHOP_URL" in str(refused.value)
+    assert str(url.password) not in str(refused.value) or url.password == "wrong"
+
+
+def test_a_disk_without_room_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+
+    with pytest.raises(WarehouseError, match="no space left on the disk"):
+        shop.extract()
+
+
+def test_a_warehouse_that_goes_away_while_loading_is_the_warehouses_error(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dlt
+
+    real = dlt.Pipeline.load
+
+    def load_without_server(self: dlt.Pipeline, *arguments: object, **more: object) -> object:
+        with shop.warehouse.admin_engine("postgres").connect() as admin:
+            admin.exec_driver_sql("alter role c360_owner nologin")
+        return real(self, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dlt.Pipeline, "load", load_without_server)
+    try:
+        with pytest.raises(WarehouseError, match="loading into the warehouse") as lost:
+            shop.extract()
+        assert "run the refresh again" in lost.value.remedy
+    finally:
+        with shop.warehouse.admin_engine("postgres").connect() as admin:
+            admin.exec_driver_sql("alter role c360_owner login")
+    monkeypatch.setattr(dlt.Pipeline, "load", real)
+    assert shop.load("orders").rows_loaded == 100
