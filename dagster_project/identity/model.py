@@ -233,7 +233,9 @@ def _settings() -> SettingsCreator:
         blocking_rules_to_generate_predictions=[block_on("phone_1"), block_on("email_1")],
         retain_intermediate_calculation_columns=True,
         probability_two_random_records_match=0.0005,
-        max_iterations=20,
+        # Late iterations only drive a level that no match has towards zero, where Splink gives up.
+        max_iterations=10,
+        em_convergence=0.001,
     )
 
 
@@ -297,7 +299,7 @@ def _train_session(con: duckdb.DuckDBPyConnection, linker: Linker, columns: tupl
             estimate_without_term_frequencies=True,
             max_pairs=MAX_EM_PAIRS if pairs > MAX_EM_PAIRS else None,
         )
-    except EMTrainingException as error:
+    except (EMTrainingException, ValueError) as error:
         return f"failed: {type(error).__name__}"
     return f"{int(pairs)} pairs"
 
