@@ -1,0 +1,61 @@
+"""A retailer to try everything on: its people, what they did, the four systems that saw it — and the truth.
+
+`create` builds the databases demo_suitecrm, demo_odoo, demo_woocommerce and demo_asterisk beside the warehouse
+and the schema demo_truth in it, which no role of the pipeline can read. `generate` makes the same tables in
+memory. Everything is invented and seeded: the same arguments give the same bytes, and the company's today is
+a fixed day (`AS_OF`).
+
+Layers, each knowing the ones before: draws, clock, noise, translit, names, company → people → presence,
+behaviour (bundled in world) → cards, truth → systems → generate → load.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dagster_project.warehouse import Warehouse
+from demo_company.clock import NOW
+from demo_company.generate import SOURCES, Generated, generate
+from demo_company.load import exists, parameters, rebuild, source_url, truth
+
+AS_OF = NOW
+
+__all__ = ["AS_OF", "SOURCES", "Generated", "Summary", "create", "exists", "generate", "parameters", "source_url",
+           "truth"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was built: rows by source, cards and persons in the truth, seconds taken."""
+
+    customers: int
+    rows: dict[str, int]
+    cards: int
+    entities: int
+    seconds: float
+
+
+def create(
+    warehouse: Warehouse,
+    customers: int = 5000,
+    seed: int = 42,
+    noise: float = 1.0,
+    progress: Callable[[str], None] | None = None,
+) -> Summary:
+    """Drops and rebuilds the demo company. Needs the warehouse's administrator; raises WarehouseError without.
+
+    `progress` is called with a line for each step.
+    """
+    began, say = time.monotonic(), progress or (lambda line: None)
+    warehouse.admin_engine()  # fails early
+    say(f"inventing {customers:,} customers")
+    generated = generate(customers, seed, noise)
+    rebuild(warehouse, generated, {"customers": str(customers), "seed": str(seed), "noise": str(noise)}, say)
+    cards = generated.record_entities
+    return Summary(
+        customers=customers,
+        rows={source: sum(map(len, tables.values())) for source, tables in generated.tables.items()},
+        cards=len(cards),
+        entities=len(cards["entity_id"].unique()),
+        seconds=time.monotonic() - began,
+    )

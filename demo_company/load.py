@@ -1,0 +1,161 @@
+"""The demo company's databases: made anew, filled over ADBC, and the truth out of everyone's sight.
+
+Belongs here: databases, the login role, types, loading. Does not belong here: what the rows are (generate.py).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from dagster_project.warehouse import Warehouse
+from demo_company.clock import NOW
+from demo_company.generate import SOURCES, Generated
+
+LOGIN = "c360_demo"
+TRUTH = "demo_truth"
+_SCHEMAS = Path(__file__).parent / "schemas"
+_TYPES = {
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "smallint": pa.int16(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp without time zone": pa.timestamp("us"),
+    "text": pa.string(),
+    "character varying": pa.string(),
+}
+
+
+def source_url(warehouse: Warehouse, source: str) -> URL:
+    """The URL of the database of one of SOURCES, for its login role."""
+    admin = warehouse.admin_engine("postgres").url
+    return admin.set(username=LOGIN, database=f"demo_{source}")
+
+
+def rebuild(
+    warehouse: Warehouse, generated: Generated, parameters: dict[str, str], say: Callable[[str], None]
+) -> None:
+    """Drops and fills the four databases and the truth; `exists` is false until all of it is there."""
+    with warehouse.admin_engine().connect() as admin:
+        admin.exec_driver_sql(f"drop schema if exists {TRUTH} cascade")
+    with warehouse.admin_engine("postgres").connect() as admin:
+        _make_login(admin, warehouse)
+        for source in SOURCES:
+            admin.exec_driver_sql(f'drop database if exists "demo_{source}" with (force)')
+            admin.exec_driver_sql(f'create database "demo_{source}" owner {LOGIN}')
+            admin.exec_driver_sql(f'revoke all on database "demo_{source}" from public')
+
+    def fill(source: str) -> str:
+        _fill(source_url(warehouse, source), source, generated.tables[source])
+        return source
+
+    with ThreadPoolExecutor(2) as pool:
+        for source in pool.map(fill, sorted(SOURCES, key=lambda s: -_rows(generated.tables[s]))):
+            say(
+                f"{source}: {_rows(generated.tables[source]):,} rows in {len(generated.tables[source])} tables"
+            )
+    _write_truth(warehouse, generated.record_entities, parameters)
+
+
+def exists(warehouse: Warehouse) -> bool:
+    """Whether a demo company was built to the end."""
+    with warehouse.admin_engine().connect() as admin:
+        return admin.scalar(sa.text("select to_regclass('demo_truth.parameters') is not null"))
+
+
+def truth(warehouse: Warehouse) -> pa.Table:
+    """source_system, source_record_id, entity_id, is_linkable of every card."""
+    return _read(warehouse, f"select * from {TRUTH}.record_entities")
+
+
+def parameters(warehouse: Warehouse) -> dict[str, str]:
+    """What the company was built with: customers, seed, noise, as_of."""
+    rows = _read(warehouse, f"select key, value from {TRUTH}.parameters").to_pylist()
+    return {row["key"]: row["value"] for row in rows}
+
+
+def _rows(tables: dict[str, pa.Table]) -> int:
+    return sum(map(len, tables.values()))
+
+
+def _make_login(admin: sa.Connection, warehouse: Warehouse) -> None:
+    if not admin.scalar(sa.text("select 1 from pg_roles where rolname = :role"), {"role": LOGIN}):
+        admin.exec_driver_sql(f"create role {LOGIN} login")
+    password = str(warehouse.admin_engine("postgres").url.password or "").replace("'", "''")
+    admin.exec_driver_sql(f"alter role {LOGIN} login password '{password}'")
+    admin.exec_driver_sql(f'grant connect on database "{warehouse.url.database}" to {LOGIN}')
+
+
+def _fill(url: URL, source: str, tables: dict[str, pa.Table]) -> None:
+    script = (_SCHEMAS / f"{source}.sql").read_text(encoding="utf-8")
+    # Indexes come after the rows: building them once is faster.
+    layout, create_index, indexes = script.partition("create index")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as statements:
+        statements.exec_driver_sql(layout)
+        with adbc.connect(_libpq(url)) as connection, connection.cursor() as cursor:
+            types = _column_types(cursor)
+            for name, table in tables.items():
+                cursor.adbc_ingest(name, _cast(table, types[name]), mode="append", db_schema_name="public")
+            connection.commit()
+        statements.exec_driver_sql(create_index + indexes)
+        statements.exec_driver_sql("analyze")
+
+
+def _column_types(cursor: adbc.Cursor) -> dict[str, dict[str, pa.DataType]]:
+    cursor.execute(
+        "select table_name, column_name, data_type, numeric_precision::integer as width, "
+        "numeric_scale::integer as scale from information_schema.columns "
+        "where table_schema = 'public' order by table_name, ordinal_position"
+    )
+    types: dict[str, dict[str, pa.DataType]] = {}
+    for row in cursor.fetch_arrow_table().to_pylist():
+        is_numeric = row["data_type"] == "numeric"
+        kind = pa.decimal128(row["width"], row["scale"]) if is_numeric else _TYPES[row["data_type"]]
+        types.setdefault(row["table_name"], {})[row["column_name"]] = kind
+    return types
+
+
+def _cast(table: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
+    """`table` with exactly the columns of the database's; one too many or too few is a KeyError."""
+    columns = {}
+    for name, kind in types.items():
+        column = table[name]
+        if pa.types.is_decimal(kind) and pa.types.is_integer(column.type):
+            column = column.cast(pa.decimal128(19 + kind.scale, kind.scale))
+        columns[name] = column.cast(kind)
+    if unknown := set(table.column_names) - set(types):
+        raise KeyError(f"no such columns in the schema: {sorted(unknown)}")
+    return pa.table(columns)
+
+
+def _write_truth(warehouse: Warehouse, record_entities: pa.Table, parameters: dict[str, str]) -> None:
+    # The administrator writes: the warehouse's own roles must not be able to read it.
+    with warehouse.admin_engine().connect() as admin:
+        admin.exec_driver_sql(f"create schema {TRUTH}")
+    values = parameters | {"as_of": str(NOW)}
+    table = pa.table({"key": list(values), "value": list(values.values())})
+    admin_url = warehouse.admin_engine().url
+    with adbc.connect(_libpq(admin_url)) as connection, connection.cursor() as cursor:
+        for name, rows in (("record_entities", record_entities), ("parameters", table)):
+            cursor.adbc_ingest(name, rows, mode="create", db_schema_name=TRUTH)
+            cursor.execute(f"alter table {TRUTH}.{name} owner to {LOGIN}")
+        cursor.execute(f"alter schema {TRUTH} owner to {LOGIN}")
+        cursor.execute(f"revoke all on schema {TRUTH} from public")
+        connection.commit()
+
+
+def _read(warehouse: Warehouse, query: str) -> pa.Table:
+    url = warehouse.admin_engine().url.set(username=LOGIN)
+    with adbc.connect(_libpq(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetch_arrow_table()
+
+
+def _libpq(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
