@@ -4,6 +4,7 @@ Belongs here: every setting, its meaning and its default. A missing one is an er
 Does not belong here: connecting to anything (warehouse/, sources/).
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -51,6 +52,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Moscow") from error
         return value
 
+    @field_validator("refresh_cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        from croniter import croniter
+
+        if not croniter.is_valid(value):
+            raise ValueError(f"{value!r} is no cron expression such as 0 3 * * *")
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -85,8 +95,6 @@ class Settings(BaseSettings):
 
     def _extra(self, name: str) -> str:
         # pydantic-settings reads unknown C360_ names from .env only; the environment goes first.
-        import os
-
         return os.environ.get(f"{ENV_PREFIX}{name.upper()}", "") or str(
             (self.model_extra or {}).get(f"{ENV_PREFIX.lower()}{name}", "")
             or (self.model_extra or {}).get(name, "")

@@ -1,0 +1,48 @@
+"""Declarations that cannot work are refused when they are made."""
+
+import pytest
+
+from dagster_project.errors import ConfigError
+from dagster_project.sources.declaration import Follows, Source, Table
+
+
+def source(*tables: Table) -> Source:
+    return Source("shop", "shop", "A shop", tables)
+
+
+ORDERS = Table("orders", ("id",), (), watermark="changed_at")
+ITEMS = Table("items", ("id",), (), follows=Follows("orders", "order_id", "id"))
+META = Table("meta", ("id",), (), follows=Follows("items", "item_id", "id"))
+
+
+def test_a_table_follows_through_its_parents() -> None:
+    assert source(ORDERS, ITEMS, META).leader(META) is ORDERS
+    assert source(ORDERS).leader(ORDERS) is ORDERS
+
+
+def test_required_columns_are_key_change_and_needs_once_each() -> None:
+    table = Table("t", ("id",), ("id", "name"), watermark="changed_at")
+    assert table.required_columns == ("id", "changed_at", "name")
+    assert META.required_columns == ("id", "item_id")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Table("t", (), ()), "no key"),
+        (lambda: Table("t", ("id",), (), watermark="w", follows=Follows("o", "a", "b")), "both a watermark"),
+        (lambda: source(ORDERS, ORDERS), "declared twice"),
+        (lambda: source(ITEMS), "no table orders"),
+        (lambda: source(Table("orders", ("id",), ()), ITEMS), "orders is followed and has no watermark"),
+        (
+            lambda: source(
+                Table("a", ("id",), (), follows=Follows("b", "x", "y")),
+                Table("b", ("id",), (), follows=Follows("a", "x", "y")),
+            ),
+            "follows itself",
+        ),
+    ],
+)
+def test_a_wrong_declaration_is_named(make, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make()
