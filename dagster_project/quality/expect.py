@@ -35,7 +35,7 @@ WITH_PLACES = {
 LOST_CONNECTION = re.compile(r"\b(OperationalError|InterfaceError|AdminShutdown|QueryCanceled|DiskFull)\b")
 # The name of what was raised: the rest of a traceback may quote a value.
 ERROR_NAME = re.compile(r"psycopg\.errors\.(\w+)|^(\w+Error)\b", re.MULTILINE)
-OBSERVED_ARE_COUNTS = ("unexpected_rows_expectation", "expect_table_row_count_to_be_between")
+CUSTOM_QUERY = "unexpected_rows_expectation"
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,9 @@ def _judgement(suite: Suite, expectation: Expectation, result: Any, with_places:
             expectation, False, error=(named.group(1) or named.group(2)) if named else "no result"
         )
     found = result.result
-    failed = found.get("unexpected_count")
-    if failed is None and expectation.type in OBSERVED_ARE_COUNTS:
-        failed = found.get("observed_value") if expectation.type == OBSERVED_ARE_COUNTS[0] else None
+    failed = found.get("observed_value" if expectation.type == CUSTOM_QUERY else "unexpected_count")
+    if failed is None and found.get("element_count") == 0:
+        failed = 0  # no row met the row_condition
     places = [place for group in found.get("unexpected_index_list") or () for place in group[PLACE]]
     if with_places and len(places) != failed:
         raise GateError(

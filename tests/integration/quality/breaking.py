@@ -1,0 +1,221 @@
+"""What breaks each rule that is a query: suite → rule → rows, as differences from the valid row."""
+
+from typing import Any
+
+Rows = dict[str, list[dict[str, Any]]]
+
+EARLY, LATE = "2025-12-01", "2026-02-01"
+NO_CARD: dict[str, Any] = {"source_record_id": None, "no_record_reason": None}
+GONE = {"source_record_id": "gone"}
+STRANGER = {"customer_id": "stranger"}
+RETIRED: Rows = {"marts_build.customer_id_redirect": [{"retired_id": "x"}]}
+
+
+def contract(table: str, one: str) -> dict[str, Rows]:
+    """The rules that every contract with a card has."""
+    return {
+        f"{one}s without a card say why": {f"intermediate.{table}": [NO_CARD]},
+        f"at most 1 in 100 {one}s has an unknown card": {f"intermediate.{table}": [GONE]},
+    }
+
+
+def fact(table: str, one: str) -> dict[str, Rows]:
+    """The rules that every fact has."""
+    mart = f"marts_build.{table}"
+    return {
+        "customer_id is one of dim_customer": {mart: [STRANGER]},
+        "a row has a customer or a reason why not": {mart: [{"customer_id": None}]},
+        f"no {one} has a retired customer": RETIRED,
+    }
+
+
+BREAKING: dict[str, dict[str, Rows]] = {
+    "raw/asterisk/cdr": {"a call ends after it starts": {"raw_asterisk.cdr": [{"end": EARLY}]}},
+    "raw/odoo/sale_order": {
+        "at most 1 in 100 totals differs from net plus tax": {"raw_odoo.sale_order": [{"amount_total": 3}]}
+    },
+    "raw/suitecrm/leads": {
+        "a converted lead names its contact": {"raw_suitecrm.leads": [{"contact_id": None, "deleted": 0}]}
+    },
+    "raw/woocommerce/wp_wc_customer_lookup": {
+        "one row a WordPress user": {"raw_woocommerce.wp_wc_customer_lookup": [{}, {"customer_id": 2}]}
+    },
+    "raw/woocommerce/wp_wc_orders": {
+        "a refund names its order": {
+            "raw_woocommerce.wp_wc_orders": [{"type": "shop_order_refund", "parent_order_id": 0}]
+        }
+    },
+    "intermediate/customer_records": {
+        "a parent is a card of the same source, no company": {
+            "intermediate.customer_records": [{"parent_record_id": "gone"}]
+        },
+        "in each source at least half of the persons' cards have something to link by": {
+            "intermediate.customer_records": [
+                dict.fromkeys(["phone", "email", "loyalty_card", "login_id", "messenger_id"])
+            ]
+        },
+        "in each source at least a third of the persons' cards have a name, telephony aside": {
+            "intermediate.customer_records": [dict.fromkeys(["full_name", "given_name", "family_name"])]
+        },
+    },
+    "intermediate/customer_record_identifiers": {
+        "an identifier's card is known": {"intermediate.customer_record_identifiers": [GONE]}
+    },
+    "intermediate/interactions": {
+        "an interaction ends after it begins": {"intermediate.interactions": [{"ended_at": EARLY}]},
+        **contract("interactions", "interaction"),
+    },
+    "intermediate/orders": {
+        "at most 1 in 100 orders has a status that the dictionary does not know": {
+            "intermediate.orders": [{"status": None}]
+        },
+        "at most 1 in 50 orders differs from its lines and shipping": {
+            "intermediate.orders": [{"amount_total": 9}]
+        },
+        "a mirrored order's original is known": {"intermediate.orders": [{"mirrors_order_id": "gone"}]},
+        "an order is picked up after it is placed": {"intermediate.orders": [{"picked_up_at": EARLY}]},
+        **contract("orders", "order"),
+    },
+    "intermediate/order_lines": {
+        "at most 1 in 100 lines has an unknown order": {"intermediate.order_lines": [{"order_id": "gone"}]}
+    },
+    "intermediate/returns": {
+        "a return comes after its purchase": {"intermediate.returns": [{"returned_at": EARLY}]},
+        "what is returned was bought": {"intermediate.returns": [{"order_id": "gone"}]},
+        **contract("returns", "return"),
+    },
+    "intermediate/cases": {
+        "a case closes after it opens": {"intermediate.cases": [{"closed_at": EARLY}]},
+        **contract("cases", "case"),
+    },
+    "identity/record_customers": {
+        "every live card has a customer": {"intermediate.customer_records": [{}, {"source_record_id": "y"}]},
+        "no card has a customer that is not live": {"intermediate.customer_records": [{"deleted_at": LATE}]},
+        "every customer is registered and not retired": {"identity.customers": [{"retired_at": LATE}]},
+        "no two cards that a steward called different have one customer": {
+            "identity.decisions": [{"verdict": "different"}],
+            "identity.record_customers": [{}, {"source_record_id": "y"}],
+        },
+        "two cards that a steward called the same have one customer": {
+            "identity.record_customers": [{}, {"source_record_id": "y", "customer_id": "z"}]
+        },
+        "no customer has more than 50 cards": {
+            "identity.record_customers": [{"source_record_id": str(i)} for i in range(51)]
+        },
+        "no customer has more than 25 cards": {
+            "identity.record_customers": [{"source_record_id": str(i)} for i in range(26)]
+        },
+    },
+    "identity/edges": {
+        "no card is linked to itself": {"identity.edges": [{"source_record_id_r": "x"}]},
+        "the two cards of a link that is used have one customer": {
+            "identity.record_customers": [{}, {"source_record_id": "y", "customer_id": "z"}]
+        },
+        "a link that is not used says why": {"identity.edges": [{"is_used": False}]},
+    },
+    "identity/customers": {
+        "a retired customer leads to one that lives": {
+            "identity.customers": [
+                {},
+                {"customer_id": "old", "retired_at": LATE, "surviving_customer_id": "no"},
+            ]
+        },
+        "only the retired have a survivor": {"identity.customers": [{"surviving_customer_id": "x"}]},
+        "a living customer has cards": {"identity.record_customers": []},
+    },
+    "identity/customer_id_events": {
+        "an event's customer is registered": {"identity.customer_id_events": [STRANGER]}
+    },
+    "identity/runs": {
+        "the last run compared fewer than 1,000 pairs a card": {
+            "identity.runs": [{"candidate_pairs": 100_001}]
+        },
+        "the last run compared fewer than 200 pairs a card": {"identity.runs": [{"candidate_pairs": 20_001}]},
+        "the last run merged, split or retired fewer than 1 in 5 customers (or 25)": {
+            "identity.runs": [{"merged": 300, "customers": 1000, "records": 1000}]
+        },
+        "the last run merged, split or retired fewer than 1 in 20 customers (or 25)": {
+            "identity.runs": [{"merged": 60, "customers": 1000, "records": 1000}]
+        },
+        "the largest customer of the last run has at most 50 cards": {
+            "identity.runs": [{"largest_cluster": 51}]
+        },
+        "customers are no more than cards": {"identity.runs": [{"customers": 2}]},
+    },
+    "marts/dim_customer": {
+        "first_channel is one of dim_channel": {"marts_build.dim_customer": [{"first_channel": "owl"}]},
+        "last_channel is one of dim_channel": {"marts_build.dim_customer": [{"last_channel": "owl"}]},
+        "every living customer of identity has a profile, and nobody else": {
+            "identity.record_customers": [{}, {"source_record_id": "y", "customer_id": "z"}]
+        },
+        "revenue is that of the customers' sales": {"marts_build.dim_customer": [{"revenue": 2}]},
+        "nobody is last seen before first": {"marts_build.dim_customer": [{"last_seen_at": EARLY}]},
+    },
+    "marts/bridge_customer_record": {
+        **{
+            rule: rows
+            for rule, rows in fact("bridge_customer_record", "card").items()
+            if "retired" not in rule
+        },
+        "every card is here": {"intermediate.customer_records": [{}, {"source_record_id": "y"}]},
+    },
+    "marts/bridge_customer_identifier": {
+        rule: rows
+        for rule, rows in fact("bridge_customer_identifier", "identifier").items()
+        if "reason" not in rule
+    },
+    "marts/customer_id_redirect": {
+        "surviving_id is one of dim_customer": {
+            "marts_build.customer_id_redirect": [{"surviving_id": "gone"}]
+        },
+        "a retired ID has no profile": RETIRED,
+    },
+    "marts/customer_card": {
+        "customer_id is one of dim_customer": {"marts_build.customer_card": [STRANGER]},
+        "every customer has a card": {"marts_build.dim_customer": [{}, {"customer_id": "y"}]},
+    },
+    "marts/data_freshness": {
+        "every source's data are at most 3 days behind the latest source's": {
+            "marts_build.data_freshness": [{}, {"source_system": "suitecrm", "data_as_of": EARLY}]
+        }
+    },
+    "marts/fct_interaction": {
+        **fact("fct_interaction", "interaction"),
+        "channel is one of dim_channel": {"marts_build.fct_interaction": [{"channel": "owl"}]},
+        "every living interaction is here": {"intermediate.interactions": []},
+    },
+    "marts/fct_order": {
+        **fact("fct_order", "order"),
+        "order_channel is one of dim_channel": {"marts_build.fct_order": [{"order_channel": "owl"}]},
+        "a pick-up comes after its order": {"marts_build.fct_order": [{"picked_up_at": EARLY}]},
+        "orders and their sum are those of the contracts, copies and carts aside": {
+            "marts_build.fct_order": [{"amount_total": 7}]
+        },
+    },
+    "marts/fct_order_line": {
+        **fact("fct_order_line", "line"),
+        "order_id is one of fct_order": {"marts_build.fct_order_line": [{"order_id": "gone"}]},
+        "lines and their sum are those of the contracts": {"marts_build.fct_order_line": [{"amount": 7}]},
+    },
+    "marts/fct_return_line": {
+        **fact("fct_return_line", "return"),
+        "returns and their sum are those of the contracts": {"marts_build.fct_return_line": [{"amount": 7}]},
+    },
+    "marts/fct_contact_case": {
+        **fact("fct_contact_case", "case"),
+        "every living case is here": {"intermediate.cases": []},
+    },
+    "marts/fct_journey": {
+        **{rule: rows for rule, rows in fact("fct_journey", "journey").items() if "reason" not in rule},
+        "a journey that converted names its order": {"marts_build.fct_journey": [{"goal_order_id": None}]},
+        "goal_order_id is one of fct_order": {"marts_build.fct_journey": [{"goal_order_id": "gone"}]},
+    },
+    "marts/fct_journey_step": {
+        "journey_id is one of fct_journey": {"marts_build.fct_journey_step": [{"journey_id": "gone"}]},
+        "interaction_id is one of fct_interaction": {
+            "marts_build.fct_journey_step": [{"interaction_id": "gone"}]
+        },
+        "no step has a retired customer": RETIRED,
+        "a journey has as many steps as it says": {"marts_build.fct_journey": [{"step_count": 2}]},
+    },
+}

@@ -1,0 +1,156 @@
+"""A valid row of every gated table, made from its columns and its suite, and how to break each rule."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+import yaml
+
+from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT, source_contracts
+from dagster_project.quality import Expectation, Suite
+from dagster_project.warehouse import Warehouse
+
+Row = dict[str, Any]
+ONE_OF_ALL = "x"  # every text key: so every reference finds its row
+CARD = "source_system text, source_record_id text"
+PAIR = "source_system_l text, source_record_id_l text, source_system_r text, source_record_id_r text"
+IDENTITY_TABLES = {
+    "record_customers": f"{CARD}, customer_id text, linked_by text, match_probability double precision, "
+    "since_run_id text",
+    "edges": f"{PAIR}, linked_by text, match_weight double precision, match_probability double precision, "
+    "is_used boolean, rejected_by text, comparisons jsonb, run_id text",
+    "customers": "customer_id text, created_at timestamptz, created_run_id text, retired_at timestamptz, "
+    "retired_run_id text, surviving_customer_id text",
+    "customer_id_events": "event_id text, run_id text, at timestamptz, kind text, customer_id text, "
+    "other_customer_id text, records bigint",
+    "review_queue": f"{PAIR}, reason text, match_probability double precision, gain double precision, "
+    "run_id text",
+    "decisions": f"decision_id text, {PAIR}, verdict text, author text, reason text, "
+    "decided_at timestamptz, revoked_at timestamptz",
+    "runs": "run_id text, started_at timestamptz, finished_at timestamptz, model_version text, "
+    "records bigint, candidate_pairs bigint, edges bigint, customers bigint, largest_cluster bigint, "
+    "created bigint, merged bigint, split bigint, retired bigint, is_skipped boolean",
+}
+LIVING = (
+    "_deleted_at deleted_at retired_at revoked_at surviving_customer_id no_customer_reason no_record_reason "
+    "rejected_by mirrors_order_id"
+)
+ALIVE: Row = dict.fromkeys(LIVING.split())
+OVERRIDES: dict[str, Row] = {
+    "identity.edges": {"source_record_id_r": "y", "is_used": True},
+    "identity.decisions": {"source_record_id_r": "y", "verdict": "same"},
+    "marts_build.customer_id_redirect": {"retired_id": "old"},
+    "marts_build.fct_order": {"is_sale": True},
+    "intermediate.orders": {"amount_shipping": 0, "status": "placed"},
+    "raw_odoo.sale_order": {"amount_total": 2},
+}
+VALUES = {"boolean": False, "jsonb": "{}", "date": "1980-01-01"}
+
+
+def create_tables(warehouse: Warehouse) -> None:
+    """Every table as its owner declares it, without constraints: what is checked is the gate."""
+    with warehouse.begin() as connection:
+        for source in source_contracts():
+            ddl = (PROJECT_ROOT / "demo_company" / "schemas" / f"{source}.sql").read_text(encoding="utf-8")
+            connection.execute(
+                sa.text(f"create schema ddl; set local search_path to ddl; {ddl.replace(':', '-')}")
+            )
+            tables = connection.scalars(sa.text("select tablename from pg_tables where schemaname = 'ddl'"))
+            for table in list(tables):
+                connection.execute(
+                    sa.text(
+                        f"create table raw_{source}.{table} as select *, '1' as _dlt_load_id, "
+                        f"null::timestamptz as _deleted_at from ddl.{table}"
+                    )
+                )
+            connection.execute(sa.text("set local search_path to default; drop schema ddl cascade"))
+        models = [("intermediate", "intermediate/_intermediate__models.yml")] + [
+            ("marts_build", str(file.relative_to(DBT_PROJECT_DIR / "models")))
+            for file in sorted((DBT_PROJECT_DIR / "models" / "marts").glob("*/_*__models.yml"))
+        ]
+        for schema, file in models:
+            document = yaml.safe_load((DBT_PROJECT_DIR / "models" / file).read_text(encoding="utf-8"))
+            for model in document["models"]:
+                columns = ", ".join(f"{c['name']} {c['data_type']}" for c in model["columns"])
+                connection.execute(sa.text(f"create table {schema}.{model['name']} ({columns})"))
+        for table, columns in IDENTITY_TABLES.items():
+            connection.execute(sa.text(f"create table identity.{table} ({columns})"))
+
+
+def columns_of(warehouse: Warehouse) -> dict[str, dict[str, str]]:
+    """schema.table → column → type."""
+    found: dict[str, dict[str, str]] = {}
+    with warehouse.begin() as connection:
+        query = (
+            "select table_schema || '.' || table_name, column_name, data_type "
+            "from information_schema.columns "
+            "where table_schema like 'raw\\_%' or table_schema in ('intermediate', 'identity', 'marts_build')"
+        )
+        for table, column, kind in connection.execute(sa.text(query)):
+            found.setdefault(table, {})[column] = kind
+    return found
+
+
+def valid_row(table: str, columns: dict[str, str], suite: Suite | None) -> Row:
+    """A row of `table` that its suite lets through, in a warehouse that holds one of each."""
+    row: Row = {}
+    for column, kind in columns.items():
+        if kind.startswith("timestamp"):
+            row[column] = "2026-01-01 12:00:00"
+        elif kind in VALUES:
+            row[column] = VALUES[kind]
+        elif kind in ("text", "character varying"):
+            row[column] = "odoo" if column.startswith("source_system") else ONE_OF_ALL
+        else:
+            row[column] = 1
+    if "_dlt_load_id" in row:
+        row["_dlt_load_id"] = "1"
+    for expectation in suite.expectations if suite else ():
+        kwargs, column = expectation.kwargs, expectation.column or ""
+        if expectation.type.endswith("to_be_in_set"):
+            values = kwargs["value_set"]
+            row[column] = "odoo" if values == {"$PARAMETER": "sources"} else values[0]
+        elif expectation.type.endswith("match_regex"):
+            condition = kwargs.get("row_condition")
+            row |= {condition["column"]["name"]: "other"} if condition else {column: "a@b.ru"}
+        elif expectation.type.endswith("lengths_to_equal"):
+            row[column] = "x" * kwargs["value"]
+    alive = {column: value for column, value in ALIVE.items() if column in row}
+    return row | alive | OVERRIDES.get(table, {})
+
+
+def broken_row(expectation: Expectation, columns: dict[str, str]) -> Row | None:
+    """The columns of a row that breaks `expectation`; None where the type needs more than a row."""
+    kwargs, kind = expectation.kwargs, expectation.type
+    column = expectation.columns[0] if expectation.columns else ""
+    if kind.endswith("not_be_null"):
+        return {column: None}
+    if kind.endswith("to_be_in_set"):
+        return {column: "no such value"[: 2 if "char" in columns[column] else None]}
+    if kind.endswith("to_be_between") and "row_count" not in kind and "lengths" not in kind:
+        is_time = "timestamp" in columns[column] or columns[column] == "date"
+        return {column: "0001-01-01" if is_time else float(kwargs["min_value"]) - 1}
+    if kind.endswith("match_regex"):
+        condition = kwargs.get("row_condition")
+        assert not re.match(kwargs["regex"], "twelve")
+        return {column: "twelve"} | (
+            {condition["column"]["name"]: condition["parameter"][0]} if condition else {}
+        )
+    if "lengths" in kind:
+        return {column: ""}
+    if kind.endswith("a_to_be_greater_than_b"):
+        return {kwargs["column_A"]: 1, kwargs["column_B"]: 2}
+    if expectation.rule.endswith(" is a flag"):
+        flag = expectation.rule.removesuffix(" is a flag")
+        return None if columns[flag] == "boolean" else {flag: 7}
+    return None
+
+
+def put(warehouse: Warehouse, table: str, *rows: Row) -> None:
+    """Makes `rows` all that schema.table holds."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(f"truncate {table}"))
+        for row in rows:
+            names = ", ".join(f'"{column}"' for column in row)
+            slots = ", ".join(f"%({column})s" for column in row)
+            connection.exec_driver_sql(f"insert into {table} ({names}) values ({slots})", row)

@@ -1,0 +1,169 @@
+"""Every suite in expectations/, on its table as declared: a valid row passes, each rule can fail."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.config import EXPECTATIONS_DIR, source_contracts
+from dagster_project.quality import Expectation, GateOutcome, Status, Suite, load_suites, run_gate
+from dagster_project.quality.expect import build
+from dagster_project.warehouse import Warehouse, schema
+from tests.integration.quality.breaking import BREAKING
+from tests.integration.quality.conftest import execute, rows
+from tests.integration.quality.sample import Row, broken_row, columns_of, create_tables, put, valid_row
+
+SUITES = load_suites(EXPECTATIONS_DIR)
+every_suite = pytest.mark.parametrize("suite", SUITES.values(), ids=["/".join(path) for path in SUITES])
+
+
+class Tables:
+    """Every gated table with one valid row."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        create_tables(warehouse)
+        self.columns = columns_of(warehouse)
+        suites = {place(suite): suite for suite in SUITES.values()}
+        self.valid = {table: valid_row(table, c, suites.get(table)) for table, c in self.columns.items()}
+        self.dirty = set(self.valid)
+
+    def restore(self) -> None:
+        for table in self.dirty:
+            put(self.warehouse, table, self.valid[table])
+        self.dirty = set()
+
+    def put(self, table: str, *given: Row) -> None:
+        self.dirty.add(table)
+        put(self.warehouse, table, *(self.valid[table] | row for row in given))
+
+    def gate(self, suite: Suite) -> GateOutcome:
+        """The gate as it runs for the first time."""
+        execute(self.warehouse, "drop table if exists ops.gated_loads, ops.gate_results")
+        execute(self.warehouse, "drop schema quarantine cascade; create schema quarantine")
+        return run_gate(self.warehouse, suite, run_id="r1")
+
+
+def place(suite: Suite) -> str:
+    return f"{suite.schema}.{suite.table}"
+
+
+@pytest.fixture(scope="module")
+def all_tables(warehouse: Warehouse) -> Tables:
+    sources = list(source_contracts())
+    with warehouse.begin() as connection:
+        for name in (*schema.SCHEMAS, *map(schema.raw_schema, sources)):
+            connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+        schema.prepare(connection, sources)
+    return Tables(warehouse)
+
+
+@pytest.fixture
+def tables(all_tables: Tables) -> Iterator[Tables]:
+    all_tables.restore()
+    yield all_tables
+    all_tables.restore()
+
+
+def test_every_gated_layer_is_covered(all_tables: Tables) -> None:
+    gated = {place(suite) for suite in SUITES.values()}
+    # decisions are a person's words, not a step's result
+    assert set(all_tables.columns) - gated == {"identity.decisions"}
+    assert gated <= set(all_tables.columns)
+
+
+@every_suite
+def test_a_suite_names_columns_that_exist_and_builds(all_tables: Tables, suite: Suite) -> None:
+    named = {*suite.key, *(column for e in suite.expectations for column in e.columns)}
+    assert named <= set(all_tables.columns[place(suite)])
+    assert len(build(suite, suite.expectations, suite.schema).expectations) == len(suite.expectations)
+    assert suite.document["name"] == ".".join(suite.path)
+
+
+@every_suite
+def test_a_valid_row_passes(tables: Tables, suite: Suite) -> None:
+    outcome = tables.gate(suite)
+    assert (outcome.status, outcome.messages) == (Status.PASSED, ())
+    assert len(outcome.results) == len(suite.expectations)
+
+
+@every_suite
+def test_a_copy_of_the_key_stops(tables: Tables, suite: Suite) -> None:
+    tables.put(place(suite), {}, {})
+    outcome = tables.gate(suite)
+    assert outcome.status is Status.FAILED
+    assert "unique" in str([r.expectation for r in outcome.results if r.stops])
+
+
+@every_suite
+def test_an_empty_table_stops_unless_it_may_be_empty(tables: Tables, suite: Suite) -> None:
+    tables.put(place(suite))
+    assert tables.gate(suite).status is (Status.PASSED if suite.may_be_empty else Status.FAILED)
+
+
+@every_suite
+def test_each_row_rule_moves_the_row_that_breaks_it(tables: Tables, suite: Suite) -> None:
+    table = place(suite)
+    key = suite.key[-1]
+    bad = [broken_row(rule, tables.columns[table]) for rule in suite.row_rules]
+    is_text = "char" in tables.columns[table][key] or tables.columns[table][key] == "text"
+    keys = [f"bad {i}" if is_text else 100 + i for i in range(len(bad))]
+    tables.put(table, {}, *({key: k} | (row or {}) for k, row in zip(keys, bad, strict=True)))
+    outcome = tables.gate(suite)
+    assert outcome.rows_quarantined == len(bad)
+    if not bad:
+        return
+    prefix = f"{suite.path[1]}__" if suite.layer == "raw" else ""
+    found = dict(
+        rows(tables.warehouse, f"select row ->> '{key}', reasons from quarantine.{prefix}{suite.table}")
+    )
+    # A key column may be what the rule is about: then the row is found by its reasons alone.
+    for k, rule in zip(keys, suite.row_rules, strict=True):
+        assert rule.rule in (found.get(str(k)) or str(list(found.values())))
+
+
+@every_suite
+def test_each_rule_on_a_column_can_fail(tables: Tables, suite: Suite) -> None:
+    table = place(suite)
+    breaking = [(check, broken_row(check, tables.columns[table])) for check in suite.checks]
+    pending = [(check, row) for check, row in breaking if row]
+    while pending:
+        together: Row = {}
+        broken = []
+        for check, row in pending:
+            if not set(row) & set(together):
+                together |= row
+                broken.append(check)
+        tables.put(table, together)
+        outcome = tables.gate(suite)
+        for check in broken:
+            (result,) = [r for r in outcome.results if f"'{check.rule}'" in r.message and not r.success]
+            assert (result.severity, result.is_error) == (check.severity, False)
+        if any(check.severity == "critical" for check in broken):
+            assert outcome.status is Status.FAILED
+        pending = [(check, row) for check, row in pending if check not in broken]
+
+
+QUERIES = [
+    (suite, check)
+    for suite in SUITES.values()
+    for check in suite.checks
+    if check.type == "unexpected_rows_expectation" and not check.rule.endswith(" is a flag")
+]
+
+
+def test_every_query_is_broken_below() -> None:
+    listed = {(path, rule) for path, rules in BREAKING.items() for rule in rules}
+    assert listed == {("/".join(suite.path), check.rule) for suite, check in QUERIES}
+
+
+@pytest.mark.parametrize(
+    ("suite", "check"), QUERIES, ids=[f"{'/'.join(suite.path)}: {check.rule}" for suite, check in QUERIES]
+)
+def test_each_query_can_fail(tables: Tables, suite: Suite, check: Expectation) -> None:
+    for table, given in BREAKING["/".join(suite.path)][check.rule].items():
+        tables.put(table, *given)
+    outcome = tables.gate(suite)
+    (result,) = [r for r in outcome.results if f"'{check.rule}'" in r.message and not r.success]
+    assert (result.severity, result.is_error) == (check.severity, False)
+    assert outcome.status is (Status.FAILED if any(r.stops for r in outcome.results) else Status.WARNED)
