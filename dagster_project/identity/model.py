@@ -21,7 +21,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from dagster_project.identity.profiles import PROFILE_COLUMNS
 
 SEED = 360
-MAX_U_PAIRS = 2e6
+MAX_U_PAIRS = 7e5
 MAX_EM_PAIRS = 1e6
 TERM_FREQUENCY_COLUMNS = ("given", "family", "patronymic", "city")
 TERM_FREQUENCIES = pa.schema(

@@ -20,7 +20,7 @@ RECORD_COLUMNS = (
 IDENTIFIER_COLUMNS = ("source_system", "source_record_id", "kind", "value")
 DEFAULT_REGION = "RU"
 
-_PATRONYMIC = r"^.{2,}(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
+_PATRONYMIC = r"^.+(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
 _FAMILY = (
     r"^.{2,}(ov|ev|in|ski|ova|eva|ina|skaia|enko|uk|ko|ian|ents|dze|shvili|vich|ets|ak|ik|aia|oi|ih|ulin|off|eff)$"
 )
@@ -373,7 +373,8 @@ def _e164(written: str) -> str | None:
         number = phonenumbers.parse(written, DEFAULT_REGION)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    national = len(str(number.national_number))
+    if not phonenumbers.is_possible_number(number) or national < 7 or (number.country_code == 7 and national != 10):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -85,10 +85,11 @@ def company(people: int, seed: int) -> tuple[pa.Table, pa.Table, pa.Table]:
 
 def _card(draw: random.Random, records: list, truth: list, person: dict, system: str, entity: str) -> None:
     key = f"{len(records):06}"
-    written = draw.choice(["8{}", "+7{}", "7{}", "8 ({0:.3}) {0}"])
-    number = person["phone"] if "{0:.3}" not in written else person["phone"]
+    number = person["phone"]
     card: dict = {"source_system": system, "source_record_id": key, "created_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC)}
-    card["phone"] = f"8 ({number[:3]}) {number[3:6]}-{number[6:]}" if "{0:.3}" in written else written.format(number)
+    card["phone"] = draw.choice(
+        [f"8{number}", f"+7{number}", f"7{number}", f"8 ({number[:3]}) {number[3:6]}-{number[6:]}"]
+    )
     given, family, middle = person["given"], person["family"], person["middle"]
     if system == "crm":
         card |= {"given_name": given, "family_name": family, "middle_name": middle if draw.random() < 0.7 else None}
@@ -97,6 +98,7 @@ def _card(draw: random.Random, records: list, truth: list, person: dict, system:
     elif system == "erp":
         card["full_name"] = f"{family} {given} {middle}" if draw.random() < 0.5 else f"{given} {family}"
         card |= {"street": person["street"], "city": person["city"]}
+        card["email"] = person["email"].replace("ya.ru", "yandex.ru") if draw.random() < 0.5 else None
         card["phone"] = card["phone"] if draw.random() < 0.8 else "+7 999 999-99-99"
     elif system == "shop":
         given = SHORT[given] if draw.random() < 0.3 else given
@@ -106,6 +108,15 @@ def _card(draw: random.Random, records: list, truth: list, person: dict, system:
             place = draw.randrange(1, len(family) - 2)
             family = family[:place] + family[place + 1] + family[place] + family[place + 2 :]
         card |= {"given_name": given, "family_name": family, "email": person["email"].upper(), "city": person["city"]}
-        card["phone"] = card["phone"] if draw.random() < 0.7 else None
+        card["phone"] = card["phone"] if draw.random() < 0.8 else None
     records.append(card)
-    truth.append({"source_system": system, "source_record_id": key, "entity_id": entity, "is_linkable": system != "calls"})
+    # A number alone, or a name alone beside a placeholder, says nothing that could be linked.
+    known = card.get("email") or card.get("birth_date") or (card["phone"] and "999-99-99" not in card["phone"])
+    truth.append(
+        {
+            "source_system": system,
+            "source_record_id": key,
+            "entity_id": entity,
+            "is_linkable": system != "calls" and bool(known),
+        }
+    )
