@@ -51,21 +51,21 @@ class Style:
 
 CRM = Style(
     latin=0.02, short=0.08, middle=0.25, swapped=0.04, one_field=0.04, slips=0.035, layout=0.004, lower=0.03,
-    phone=0.62, family_phone=0.08, phone_slips=0.04, phone_placeholder=0.035,
-    email=0.42, email_slips=0.03, email_placeholder=0.025,
-    birth=0.72, birth_wrong=0.025, birth_placeholder=0.03, address=0.62, address_slips=0.03,
+    phone=0.48, family_phone=0.10, phone_slips=0.05, phone_placeholder=0.035,
+    email=0.36, email_variant=0.2, email_slips=0.03, email_placeholder=0.025,
+    birth=0.78, birth_wrong=0.025, birth_placeholder=0.03, address=0.66, address_slips=0.03,
 )  # fmt: skip
 LEAD = replace(CRM, latin=0.10, short=0.2, middle=0.05, phone=0.7, email=0.6, birth=0.22, address=0.2)
 ERP = Style(
     latin=0.02, short=0.06, middle=0.6, swapped=0.3, slips=0.03, layout=0.004, lower=0.02,
-    phone=0.52, family_phone=0.08, phone_slips=0.035, phone_placeholder=0.035,
-    email=0.3, email_slips=0.03, email_placeholder=0.025,
-    birth=0.68, birth_wrong=0.02, birth_placeholder=0.03, address=0.55, address_slips=0.03,
+    phone=0.4, family_phone=0.10, phone_slips=0.045, phone_placeholder=0.035,
+    email=0.25, email_variant=0.2, email_slips=0.03, email_placeholder=0.025,
+    birth=0.76, birth_wrong=0.02, birth_placeholder=0.03, address=0.64, address_slips=0.03,
 )  # fmt: skip
 SHOP = Style(
     latin=0.18, short=0.14, middle=0.04, no_family=0.02, swapped=0.04, one_field=0.03, slips=0.03,
-    layout=0.004, lower=0.09, phone=0.9, family_phone=0.05, phone_slips=0.025, phone_placeholder=0.02,
-    email=1.0, email_variant=0.25, email_slips=0.02, email_placeholder=0.01, address=1.0, address_slips=0.02,
+    layout=0.004, lower=0.09, phone=0.8, family_phone=0.06, phone_slips=0.03, phone_placeholder=0.025,
+    email=1.0, email_variant=0.5, email_slips=0.03, email_placeholder=0.015, address=1.0, address_slips=0.02,
 )  # fmt: skip
 RECEIPT = Style(phone=1.0, phone_slips=0.02, phone_placeholder=0.015, email=1.0, email_slips=0.03)
 

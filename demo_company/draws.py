@@ -18,8 +18,8 @@ def stream(seed: int, topic: str) -> np.random.Generator:
 
 
 def chance(rng: np.random.Generator, count: int, rate: float | npt.NDArray[np.float64]) -> Flags:
-    """`count` flags, each true with probability `rate` (held to 0…0.95: noise may scale it up)."""
-    return rng.random(count) < np.clip(rate, 0, 0.95)
+    """`count` flags, each true with probability `rate`; more than 1 (noise may scale it up) is always."""
+    return rng.random(count) < rate
 
 
 def zipf_choice(rng: np.random.Generator, size: int, count: int, exponent: float = 0.8) -> Ints:

@@ -43,15 +43,17 @@ def _numbers(world: World, rng: np.random.Generator) -> tuple[Texts, Texts]:
     stranger = calls["stranger"].to_numpy()
     number = np.where(stranger != NONE, strangers[stranger], np.where(known, number, 0))
 
-    # Each trunk writes numbers in its own way; a caller mostly dials one of our numbers.
+    # Each trunk writes numbers in its own way; a caller mostly dials one of our numbers, and colleagues
+    # mostly call back from the list of calls.
     is_out = np.isin(outcome, [b.OUT_ANSWERED, b.OUT_UNANSWERED])
-    plus = (number % 2 == 0) ^ (rng.random(count) < 0.07)
+    plus = (number % 2 == 0) ^ (rng.random(count) < 0.04)
+    is_dialled = is_out & (rng.random(count) < 0.2)
     digits = text(number)
     russian = number // 10_000_000_000 == 7
     national = np.where(
         russian, built("8", pa.array([d[1:] for d in digits.to_pylist()])), built("810", digits)
     )
-    written = np.where(is_out | ~plus, national, built("+", digits)).astype(object)
+    written = np.where(is_dialled | ~plus, national, built("+", digits)).astype(object)
     written = np.where((number == 0) | calls["is_anonymous"] | (outcome == b.INTERNAL), None, written)
 
     given, family = given_names().latin[people.given[person], 0], surnames().latin
