@@ -125,10 +125,9 @@ def phone_key(values: Texts) -> Texts:
 
 def email_key(values: Texts) -> Texts:
     """The mailbox behind each address: case, gmail's dots and plus, yandex's domains."""
-    parts = pd.Series(values, dtype="str").str.lower().str.partition("@")
-    local, domain = parts[0], parts[2]
-    domain = domain.replace({"ya.ru": "yandex.ru"})
-    local = local.str.replace(r"\+.*", "", regex=True)
+    whole = pd.Series(values, dtype="str").str.lower()
+    domain = whole.str.replace(r"^[^@]*@?", "", regex=True).replace({"ya.ru": "yandex.ru"})
+    local = whole.str.replace(r"[@+].*", "", regex=True)
     local = local.mask(domain == "gmail.com", local.str.replace(".", "", regex=False))
     return (local + "@" + domain).to_numpy(dtype=object)
 

@@ -1,0 +1,122 @@
+"""The demo company's cards as a linker sees them, from generated tables, by SQL.
+
+Belongs here: reading. Does not belong here: linking (linkers.py).
+"""
+
+import duckdb
+
+from demo_company import Generated
+
+_CARDS = """
+create table cards as
+with billing as (
+    select o.id, o.customer_id, o.status, a.*
+    from wp_wc_orders as o inner join wp_wc_order_addresses as a on a.order_id = o.id
+    where o.type = 'shop_order' and a.address_type = 'billing'
+),
+account as (
+    select customer_id, arg_max(address_1, order_id) as street, arg_max(city, order_id) as city,
+        arg_max(postcode, order_id) as postcode
+    from billing where customer_id <> 0 and address_1 is not null group by customer_id
+)
+select 'suitecrm' as source, 'contact:' || id as record, concat_ws(' ', first_name, last_name) as name,
+    birthdate as birth, primary_address_street as street, primary_address_city as city,
+    primary_address_postalcode as postcode, null as parent, deleted = 0 as is_live
+from contacts
+union all
+select 'suitecrm', 'lead:' || id, concat_ws(' ', first_name, last_name), birthdate, primary_address_street,
+    primary_address_city, primary_address_postalcode, 'contact:' || contact_id, deleted = 0
+from leads
+union all
+select 'odoo', 'partner:' || p.id, p.name, p.birthdate_date, p.street, p.city, p.zip,
+    case when not u.is_company then 'partner:' || p.parent_id end, not p.is_company
+from res_partner as p left join res_partner as u on u.id = p.parent_id
+union all
+select 'odoo', 'receipt:' || id, null, null, null, null, null, null, state <> 'cancel'
+from pos_order where partner_id is null and (email is not null or mobile is not null)
+union all
+select 'woocommerce', 'user:' || l.user_id, concat_ws(' ', l.first_name, l.last_name), null, a.street,
+    coalesce(l.city, a.city), coalesce(l.postcode, a.postcode), null, true
+from wp_wc_customer_lookup as l left join account as a on a.customer_id = l.user_id
+where l.user_id is not null
+union all
+select 'woocommerce', 'order:' || order_id, concat_ws(' ', first_name, last_name), null, address_1, city,
+    postcode, null, status <> 'trash'
+from billing where customer_id = 0
+union all
+select distinct 'asterisk', 'number:' || n, null, null::date, null, null, null, null, true
+from (
+    select src as n from cdr where dcontext = 'from-trunk'
+    union all
+    select dst from cdr where dcontext = 'from-internal'
+)
+where length(n) > 5 and n <> 'anonymous';
+"""
+
+_IDENTIFIERS = """
+create table identifiers as
+with billing as (
+    select o.id, o.customer_id, a.email, a.phone, m.meta_value as card
+    from wp_wc_orders as o
+    inner join wp_wc_order_addresses as a on a.order_id = o.id and a.address_type = 'billing'
+    left join wp_wc_orders_meta as m on m.order_id = o.id and m.meta_key = '_loyalty_card'
+    where o.type = 'shop_order'
+),
+shop as (
+    select case when customer_id = 0 then 'order:' || id else 'user:' || customer_id end as record,
+        email, phone, card
+    from billing
+),
+people as (
+    select 'contact:' || id as record, phone_home, phone_mobile, phone_work, phone_other from contacts
+    union all
+    select 'lead:' || id, phone_home, phone_mobile, phone_work, phone_other from leads
+)
+select distinct * from (
+    select 'suitecrm' as source, record, 'phone' as kind,
+        unnest([phone_home, phone_mobile, phone_work, phone_other]) as value
+    from people
+    union all
+    select 'suitecrm', case r.bean_module when 'Contacts' then 'contact:' else 'lead:' end || r.bean_id,
+        'email', e.email_address
+    from email_addr_bean_rel as r inner join email_addresses as e on e.id = r.email_address_id
+    where r.bean_module in ('Contacts', 'Leads') and r.deleted = 0
+    union all
+    select 'odoo', 'partner:' || id, 'phone', unnest([phone, mobile]) from res_partner
+    union all
+    select 'odoo', 'partner:' || id, 'email', email from res_partner
+    union all
+    select 'odoo', 'partner:' || partner_id, 'card', code from loyalty_card
+    union all
+    select 'odoo', 'receipt:' || id, 'phone', mobile from pos_order where partner_id is null
+    union all
+    select 'odoo', 'receipt:' || id, 'email', email from pos_order where partner_id is null
+    union all
+    select 'woocommerce', record, 'email', email from shop
+    union all
+    select 'woocommerce', record, 'phone', phone from shop
+    union all
+    select 'woocommerce', record, 'card', card from shop
+    union all
+    select 'woocommerce', 'user:' || user_id, 'email', email from wp_wc_customer_lookup where user_id is not null
+    union all
+    select 'asterisk', record, 'phone', substr(record, 8) from cards where source = 'asterisk'
+)
+where value is not null;
+"""
+
+
+def read(generated: Generated) -> duckdb.DuckDBPyConnection:
+    """A connection with tables cards, identifiers (source, record, kind, value) and truth."""
+    connection = duckdb.connect()
+    for tables in generated.tables.values():
+        for name, table in tables.items():
+            connection.register(name, table)
+    connection.register("record_entities", generated.record_entities)
+    connection.execute(_CARDS)
+    connection.execute(_IDENTIFIERS)
+    connection.execute(
+        "create table truth as select source_system as source, source_record_id as record, "
+        "entity_id as entity, is_linkable from record_entities"
+    )
+    return connection

@@ -1,0 +1,183 @@
+"""What the demo company's tables promise: the same every time, coherent, hard and yet solvable."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from demo_company import AS_OF, SOURCES, Generated, generate
+from tests.demo_company import cards, linkers
+
+
+@lru_cache
+def company(customers: int) -> Generated:
+    return generate(customers)
+
+
+@pytest.fixture(scope="module")
+def query() -> Callable[[str], list[tuple]]:
+    """Runs SQL on the tables of 1,500 customers, with views cards, identifiers and truth."""
+    connection = cards.read(company(1500))
+    return lambda statement: connection.execute(statement).fetchall()
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    first, again, other = generate(300, seed=7), generate(300, seed=7), generate(300, seed=8)
+    for source in SOURCES:
+        for name, table in first.tables[source].items():
+            assert table.equals(again.tables[source][name]), f"{source}.{name} differs"
+    assert first.record_entities.equals(again.record_entities)
+    assert not first.tables["odoo"]["res_partner"].equals(other.tables["odoo"]["res_partner"])
+
+
+@pytest.mark.parametrize("customers", [1500, 5000])
+def test_exact_identifiers_are_not_enough(customers: int) -> None:
+    connection = cards.read(company(customers))
+    precision, recall = linkers.score(connection, linkers.careless(connection))
+    assert precision <= 0.85
+    assert recall <= 0.75
+
+
+@pytest.mark.parametrize("customers", [1500, 5000])
+def test_the_evidence_for_a_good_linker_is_there(customers: int) -> None:
+    connection = cards.read(company(customers))
+    precision, recall = linkers.score(connection, linkers.careful(connection))
+    assert precision >= 0.98
+    assert recall >= 0.95
+
+
+def test_noise_makes_it_harder() -> None:
+    recalls = []
+    for noise in (0.0, 1.0, 2.0):
+        connection = cards.read(generate(800, noise=noise))
+        recalls.append(linkers.score(connection, linkers.careless(connection))[1])
+    assert recalls == sorted(recalls, reverse=True)
+    assert recalls[0] - recalls[2] > 0.08
+
+
+def test_the_scale_is_as_described() -> None:
+    made = company(5000)
+    records = made.record_entities.to_pandas()
+    persons = records[records["entity_id"].str.startswith("person:")]
+    assert 15_000 <= len(records) <= 20_500
+    assert 2.5 <= len(persons) / persons["entity_id"].nunique() <= 4
+    assert persons["entity_id"].nunique() == 5000
+    assert 9_000 <= len(made.tables["woocommerce"]["wp_wc_orders"]) <= 14_000
+    assert 17_000 <= len(made.tables["odoo"]["pos_order"]) <= 23_000
+    assert 11_000 <= len(set(made.tables["asterisk"]["cdr"]["linkedid"].to_pylist())) <= 17_000
+    assert 0.6 < records["is_linkable"].mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("claim", "violations"),
+    [
+        ("every card has its truth", "select * from cards anti join truth using (source, record)"),
+        ("every truth has its card", "select * from truth anti join cards using (source, record)"),
+        ("a card is one", "select source, record from cards group by all having count(*) > 1"),
+        ("dead cards are not linkable", "select * from cards inner join truth using (source, record) "
+         "where not is_live and is_linkable"),
+        ("companies are not linkable", "select * from res_partner as p inner join truth as t "
+         "on t.record = 'partner:' || p.id where p.is_company and t.is_linkable"),
+        ("each address has its order", "select * from wp_wc_order_addresses as a "
+         "anti join wp_wc_orders as o on o.id = a.order_id"),
+        ("each order has its billing address", "select * from wp_wc_orders as o anti join wp_wc_order_addresses as a "
+         "on a.order_id = o.id and a.address_type = 'billing' where o.type = 'shop_order'"),
+        ("each refund has its order", "select * from wp_wc_orders as r "
+         "anti join wp_wc_orders as o on o.id = r.parent_order_id and r.date_created_gmt >= o.date_created_gmt "
+         "where r.type = 'shop_order_refund'"),
+        ("refunds are no more than their order", "select o.id from wp_wc_orders as o inner join wp_wc_orders as r "
+         "on r.parent_order_id = o.id group by o.id, o.total_amount having o.total_amount + sum(r.total_amount) < 0"),
+        ("an order is the sum of its items", "select o.id from wp_wc_orders as o "
+         "inner join wp_woocommerce_order_items as i on i.order_id = o.id "
+         "inner join wp_woocommerce_order_itemmeta as m on m.order_item_id = i.order_item_id "
+         "where m.meta_key in ('_line_total', '_line_tax', 'cost') "
+         "group by o.id, o.total_amount having o.total_amount <> sum(m.meta_value::decimal(16, 2))"),
+        ("each mirrored order exists", "select * from sale_order as s anti join wp_wc_orders as o "
+         "on o.id::varchar = s.client_order_ref and o.total_amount = s.amount_total where s.origin = 'WooCommerce'"),
+        ("each completed order is mirrored", "select * from wp_wc_orders as o "
+         "anti join sale_order as s on o.id::varchar = s.client_order_ref "
+         "where o.type = 'shop_order' and o.status in ('wc-completed', 'wc-refunded')"),
+        ("a mirrored order is once", "select client_order_ref from sale_order where client_order_ref is not null "
+         "group by 1 having count(*) > 1"),
+        ("an ERP order is the sum of its lines", "select s.id from sale_order as s inner join sale_order_line as l "
+         "on l.order_id = s.id group by s.id, s.amount_total having s.amount_total <> sum(l.price_total)"),
+        ("a picked-up order was handed over after it was placed", "select * from wp_wc_orders as o "
+         "inner join wp_wc_orders_meta as m on m.order_id = o.id and m.meta_key = '_pickup_location' "
+         "inner join sale_order as s on s.client_order_ref = o.id::varchar "
+         "left join stock_picking as p on p.sale_id = s.id "
+         "where o.status = 'wc-completed' and (p.state is distinct from 'done' or p.location_name <> m.meta_value "
+         "or p.date_done <= o.date_created_gmt)"),
+        ("a till order is the sum of its lines", "select o.id from pos_order as o inner join pos_order_line as l "
+         "on l.order_id = o.id group by o.id, o.amount_total having o.amount_total <> sum(l.price_subtotal_incl)"),
+        ("a till return names what was bought", "select * from pos_order as o inner join pos_order_line as l "
+         "on l.order_id = o.id where o.is_refund "
+         "and (l.refunded_orderline_id is null) = (l.sale_order_origin_id is null)"),
+        ("a return comes after the purchase", "select * from pos_order as r inner join pos_order as o "
+         "on o.id = r.refunded_order_id where r.date_order <= o.date_order or o.is_refund"),
+        ("a till order's customer was known then", "select * from pos_order as o inner join res_partner as p "
+         "on p.id = o.partner_id where p.create_date > o.date_order and not o.is_refund"),
+        ("payments pay", "select o.id from pos_order as o left join pos_payment as p on p.pos_order_id = o.id "
+         "where o.state <> 'cancel' group by o.id, o.amount_paid having o.amount_paid is distinct from sum(p.amount)"),
+        ("points are what was issued and not used", "select c.id from loyalty_card as c "
+         "left join loyalty_history as h on h.card_id = c.id group by c.id, c.points "
+         "having c.points <> coalesce(sum(h.issued - h.used), 0) or c.points < 0"),
+        ("a loyalty card at the checkout exists", "select * from wp_wc_orders_meta as m "
+         "anti join loyalty_card as c on c.code = m.meta_value where m.meta_key = '_loyalty_card'"),
+        ("a converted lead is of the contact's person", "select * from leads as l inner join truth as t "
+         "on t.record = 'lead:' || l.id inner join truth as u on u.record = 'contact:' || l.contact_id "
+         "where t.entity <> u.entity"),
+        ("a queue event belongs to a call", "select * from queue_log as q anti join cdr as c on c.uniqueid = q.callid"),
+        ("who enters a queue leaves it once", "select callid from queue_log where event in ('ENTERQUEUE', 'ABANDON', "
+         "'EXITWITHTIMEOUT', 'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER') group by 1 having count(*) <> 2"),
+        ("a call detail row is one", "select uniqueid, sequence from cdr group by all having count(*) > 1"),
+        ("CRM calls are of contacts", "select * from calls as c anti join contacts as p on p.id = c.parent_id"),
+        ("a relation's address exists", "select * from email_addr_bean_rel as r "
+         "anti join email_addresses as e on e.id = r.email_address_id"),
+    ],
+)  # fmt: skip
+def test_the_systems_tell_one_story(query: Callable[[str], list[tuple]], claim: str, violations: str) -> None:
+    assert query(violations)[:3] == [], claim
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("guests", "select 1 from wp_wc_orders where customer_id = 0 and type = 'shop_order'"),
+        ("carts", "select 1 from wp_wc_orders where status = 'checkout-draft'"),
+        ("trash", "select 1 from wp_wc_orders where status = 'trash'"),
+        ("merged contacts", "select 1 from contacts where deleted = 1"),
+        ("archived partners", "select 1 from res_partner where not active"),
+        ("delivery addresses", "select 1 from res_partner where type = 'delivery' and parent_id is not null"),
+        ("placeholder phones", "select 1 from identifiers where value = '+7 999 999-99-99'"),
+        ("placeholder dates", "select 1 from contacts where birthdate = date '1900-01-01'"),
+        ("Latin names", "select 1 from cards where regexp_matches(name, '^[A-Za-z .-]+$')"),
+        ("diminutives", "select 1 from cards where regexp_matches(name, '(^| )Саша( |$)')"),
+        ("recycled or shared phones", "select value from identifiers inner join truth using (source, record) "
+         "where kind = 'phone' and source = 'suitecrm' group by value having count(distinct entity) > 1"),
+        ("one mailbox in two domains", "select 1 from identifiers as a inner join identifiers as b "
+         "on a.value like '%@ya.ru' and b.value = replace(a.value, '@ya.ru', '@yandex.ru')"),
+        ("anonymous callers", "select 1 from cdr where src = 'anonymous'"),
+        ("internal calls", "select 1 from cdr where dcontext = 'from-internal' and length(dst) <= 5"),
+        ("transfers", "select 1 from queue_log where event = 'BLINDTRANSFER'"),
+        ("returns elsewhere", "select 1 from pos_order as r inner join pos_order as o on o.id = r.refunded_order_id "
+         "where o.config_id <> r.config_id"),
+        ("web orders returned in a store", "select 1 from pos_order_line where sale_order_origin_id is not null"),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_in_life_is_in_it(query: Callable[[str], list[tuple]], what: str, found: str) -> None:
+    assert query(found), what
+
+
+def test_nothing_happens_after_today() -> None:
+    for source, tables in company(1500).tables.items():
+        for name, table in tables.items():
+            for column in table.column_names:
+                if pa.types.is_timestamp(table[column].type) and column != "scheduled_date":
+                    connection = duckdb.connect()
+                    connection.register("t", table)
+                    latest = connection.execute(f'select max("{column}") from t').fetchall()[0][0]
+                    # Asterisk writes Moscow time, three hours ahead.
+                    limit = AS_OF.item().replace(hour=AS_OF.item().hour + (3 if source == "asterisk" else 0))
+                    assert latest is None or latest <= limit, f"{source}.{name}.{column}"
