@@ -67,7 +67,7 @@ def _macros() -> list[str]:
 def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
     """A fresh in-memory session with macros and the tables given_forms, surnames, not_names, email_domains.
 
-    given_forms: form (key), canonical (key), gender, is_own (the form is itself that name), rank.
+    given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form is itself that name), rank.
     """
     con = duckdb.connect(":memory:")
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
@@ -83,15 +83,16 @@ def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
         """
         create table given_forms as
         with own as (
-            select name_key(name) as canonical, min(gender) as gender from given_names_raw group by all
+            select name_key(name) as canonical, min(squeezed(latin(name))) as latin, min(gender) as gender
+            from given_names_raw group by name_key(name)
         ), forms as (
-            select canonical as form, canonical, gender, true as is_own, 0 as rank from own
+            select canonical as form, canonical, latin, gender, true as is_own, 0 as rank from own
             union all
-            select name_key(variant), name_key(name), gender, false, v.rank
+            select name_key(variant), name_key(name), latin, gender, false, v.rank
             from (select *, row_number() over () as rank from diminutives_raw) v
             join own on own.canonical = name_key(v.name)
         )
-        select form, canonical, any_value(gender) as gender, bool_or(is_own) as is_own, min(rank) as rank
+        select form, canonical, any_value(latin) as latin, any_value(gender) as gender, bool_or(is_own) as is_own, min(rank) as rank
         from forms group by form, canonical;
         create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
         create table not_names as select distinct lower(word) as word from not_names_raw;

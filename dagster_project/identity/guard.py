@@ -56,7 +56,7 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
                         and substr(l.birth_date, 6, 2) = substr(r.birth_date, 9, 2)
                         and substr(l.birth_date, 9, 2) = substr(r.birth_date, 6, 2)) then 'close'
                 else 'differs' end as birth_date_state,
-            coalesce(l.street = r.street and l.house = r.house and l.flat = r.flat, false) as same_home,
+            coalesce(l.street = r.street and l.house = r.house and l.flat is not distinct from r.flat, false) as same_home,
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
             coalesce(damerau_levenshtein(l.phone_1, r.phone_1) <= 1, false) as near_phone,
             coalesce(l.gender <> r.gender, false) as gender_differs,

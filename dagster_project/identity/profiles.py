@@ -45,9 +45,13 @@ def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
             select rid as pid,
                 list(value order by value) filter (kind = 'phone') as phones,
                 list(value order by value) filter (kind = 'email') as emails,
+                -- Made of the name alone (olga.petrova@), a mailbox repeats the name and proves nothing more.
                 list(distinct regexp_replace(split_part(value, '@', 1), '[._-]', '', 'g')) filter (
-                    kind = 'email' and length(split_part(value, '@', 1)) >= 5) as mailboxes
-            from held group by rid
+                    kind = 'email' and length(split_part(value, '@', 1)) >= 5
+                    and (regexp_matches(value, '[0-9].*@') or not coalesce(
+                        contains(name_key(split_part(value, '@', 1)), left(c.family, 4))
+                        or contains(name_key(split_part(value, '@', 1)), left(c.given, 4)), false))) as mailboxes
+            from held join cards c using (rid) group by rid
         )
         select c.rid as unique_id, c.rid as pid, c.given is not null as is_strong,
             c.given, c.givens, c.given_known, c.given_initial, c.patronymic, c.patronymic_initial, c.family, c.families,

@@ -124,11 +124,11 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             select w.rid, w.hint, w.field, w.place, i as inner_place, part
             from written w join repaired r using (word), unnest(r.parts) with ordinality as t(part, i)
         ), keyed as (
-            select *, name_key(part) as key from split
+            select *, name_key(part) as key, squeezed(latin(part)) as latin from split
             where part not in (select word from not_names) and not regexp_matches(part, '[0-9@]')
         )
         -- A name given twice, by field and in full, counts once, as the field has it; initials may repeat.
-        select rid, key, min_by(hint, field) as hint, length(part) = 1 as is_initial,
+        select rid, key, min_by(hint, field) as hint, any_value(latin) as latin, length(part) = 1 as is_initial,
             min(field * 10000 + place * 100 + inner_place) as position
         from keyed where key is not null
         group by rid, key, is_initial, case when length(part) = 1 then (place, inner_place) end
@@ -137,10 +137,14 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace table vocabulary as
-        with keys as (select distinct key from parts),
+        with keys as (
+            select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses
+            from parts group by key
+        ),
         stems as (select distinct regexp_replace(canonical, '[aeiou]+$', '') as stem from given_forms where is_own)
         select key,
-            key in (select form from given_forms) as is_given,
+            -- A word that its field calls a given name again and again is one, dictionary or not.
+            key in (select form from given_forms) or (given_uses >= 4 and given_uses > 4 * family_uses) as is_given,
             regexp_matches(key, '{_PATRONYMIC}') as is_patronymic,
             regexp_replace(key, '(ov|ev)?(ich|inichna|ichna|na)$', '') in (select stem from stems) as has_root,
             regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames) as is_family
@@ -151,7 +155,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
         """
         create or replace table names as
         with scored as (
-            select p.rid, p.key, p.hint, p.position, p.is_initial, v.* exclude (key),
+            select p.rid, p.key, p.latin, p.hint, p.position, p.is_initial, v.* exclude (key),
                 count(*) over (partition by p.rid) as words,
                 row_number() over (partition by p.rid order by p.position) as nth,
                 bool_or(v.is_family and not v.is_patronymic) over (partition by p.rid) as has_family,
@@ -170,10 +174,11 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             from scored s left join patronymics p using (rid)
             where p.key is null or p.position <> s.position
         ), givens as (
-            select rid, key, position from others
+            select rid, key, position, latin from others
             where not is_initial
             qualify row_number() over (partition by rid order by
-                is_given::int * 8 + (hint = 'given')::int * 5 - (hint = 'family')::int * 5 - is_family::int * 4
+                is_given::int * 10 + (hint = 'given')::int * 5 - (hint = 'family')::int * 5
+                - (is_family and not is_given)::int * 4
                 + coalesce((nth = patronymic_nth - 1)::int, 0) * 3 desc, position) = 1
                 -- A lone word that is no given name by dictionary or field is a surname.
                 and (is_given or hint = 'given' and (not is_family or words > 1)
@@ -213,16 +218,26 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             where e.gender is null or g.gender = e.gender
                 or not exists (select 1 from given_forms h where h.form = e.given_key and h.gender = e.gender)
             group by e.rid
+        ), unknown as (
+            select given_key, any_value(latin) as latin from evidence e join givens g using (rid)
+            where given_key not in (select form from given_forms) and length(given_key) >= 5 group by given_key
+        ), spelt as (
+            -- A slip of one letter in exactly one known name; the fold of vowels would hide how near it is.
+            select u.given_key, min(n.canonical) as given
+            from unknown u join (select canonical, latin from given_forms where is_own) n
+                on abs(length(u.latin) - length(n.latin)) <= 1 and damerau_levenshtein(u.latin, n.latin) <= 1
+            group by u.given_key having count(distinct n.canonical) = 1
         )
-        select e.rid, coalesce(f.given, e.given_key) as given,
-            coalesce(f.givens, case when e.given_key is not null then [e.given_key] end) as givens,
+        select e.rid, coalesce(f.given, s.given, e.given_key) as given,
+            coalesce(f.givens, case when s.given is not null then [s.given, e.given_key] when e.given_key is not null
+                then [e.given_key] end) as givens,
             f.given is not null as given_known,
             case when e.given_key is null then e.first_initial end as given_initial,
             regexp_replace(e.patronymic_key, '(ich|inichna|ichna|na)$', '') as patronymic,
             coalesce(left(e.patronymic_key, 1),
                 case when e.given_key is null then e.second_initial else e.first_initial end) as patronymic_initial,
             e.family, e.families, coalesce(f.gender, e.gender) as gender
-        from evidence e left join forms f using (rid)
+        from evidence e left join forms f using (rid) left join spelt s using (given_key)
         """
     )
     con.execute("drop table written; drop table repaired; drop table parts; drop table vocabulary")
@@ -440,7 +455,9 @@ def _addresses() -> str:
                         'proezd', 'kvartira', 'korpus', 'stroenie', 'gorod', 'oblast', 'raion', 'street', 'house',
                         'microraion', 'mikroraion', 'poselok', 'litera', 'tupik', 'aleia', 'flat')), 'max') as street
             from (
-                select rid, regexp_replace(replace(lower(street), 'ё', 'е'), '\b[0-9]{6}\b', '') as text
+                -- Abbreviations may stick to what follows: пр-тМира, кв178.
+                select rid, regexp_replace(regexp_replace(replace(lower(street), 'ё', 'е'), '\b[0-9]{6}\b', ''),
+                    '(пр-к?т|просп[.]|б-р|бул[.]|ул[.]|пер[.]|наб[.]|пл[.]|мкр[.]?|корп[.]?|кв[.]|\bш[.])', ' ', 'g') as text
                 from records where street is not null
             )
         ) where street is not null
