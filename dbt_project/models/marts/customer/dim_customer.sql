@@ -37,10 +37,10 @@ records as (
                 then cards.birth_date
         end as birth_date,
         case
-            when phone_placeholders.value is null then {{ normalised_identifier("'phone'", 'cards.phone') }}
+            when phone_placeholders.value is null then {{ normalised_phone('cards.phone') }}
         end as phone,
         case
-            when email_placeholders.value is null then {{ normalised_identifier("'email'", 'cards.email') }}
+            when email_placeholders.value is null then lower(cards.email)
         end as email,
         cards.loyalty_card,
         cards.tax_id,
@@ -67,11 +67,11 @@ records as (
     left join placeholders as phone_placeholders
         on
             phone_placeholders.kind = 'phone'
-            and {{ normalised_identifier("'phone'", 'cards.phone') }} = phone_placeholders.value
+            and {{ normalised_phone('cards.phone') }} = phone_placeholders.value
     left join placeholders as email_placeholders
         on
             email_placeholders.kind = 'email'
-            and {{ normalised_identifier("'email'", 'cards.email') }} = email_placeholders.value
+            and {{ normalised_email('cards.email') }} = email_placeholders.value
     where links.customer_id is not null
 ),
 

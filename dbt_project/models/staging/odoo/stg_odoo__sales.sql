@@ -48,7 +48,8 @@ select
     pickings.store_name,
     coalesce(pickings.is_ready, false) as is_ready,
     coalesce(pickings.is_done, false) as is_done,
-    {{ to_utc('pickings.scheduled_date') }} as ready_at,
+    -- Odoo writes when goods should be ready; those that are ready early are so since their last change.
+    {{ to_utc('least(pickings.scheduled_date, pickings.write_date)') }} as ready_at,
     case when pickings.is_done then {{ to_utc('pickings.date_done') }} end as handed_over_at,
     {{ to_utc('sales.date_order') }} as ordered_at,
     {{ to_utc('greatest(sales.write_date, pickings.write_date)') }} as updated_at,

@@ -25,8 +25,10 @@ select
     orders.currency,
     {{ to_amount('orders.total_amount') }} as amount_total,
     {{ to_amount('orders.tax_amount') }} as amount_tax,
-    {{ to_amount('operations.discount_total_amount') }} as amount_discount,
-    {{ to_amount('operations.shipping_total_amount') }} as amount_shipping,
+    {{ to_amount('operations.discount_total_amount') }}
+    + coalesce({{ to_amount('operations.discount_tax_amount') }}, 0) as amount_discount,
+    {{ to_amount('operations.shipping_total_amount') }}
+    + coalesce({{ to_amount('operations.shipping_tax_amount') }}, 0) as amount_shipping,
     {{ to_text('orders.payment_method') }} as payment_method,
     attributes.loyalty_card,
     attributes.utm_campaign as campaign,
