@@ -4,6 +4,7 @@ Belongs here: conversions from numpy. Does not belong here: what the columns mea
 """
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from demo_company.draws import Ints, Texts
 from demo_company.people import NONE
 
-Column = pa.Array | npt.NDArray | list | str | int | float | bool | None
+Column = Any  # an Arrow array, a numpy array, a list, or one value for all rows
 
 
 def table(count: int, **columns: Column) -> pa.Table:

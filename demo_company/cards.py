@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo_company.clock import Moments
-from demo_company.draws import Flags, Ints, Texts, chance, texts
+from demo_company.draws import Flags, Ints, Texts, chance, either, filled, texts
 from demo_company.names import given_names, places, surnames, without_yo
 from demo_company.noise import PLACEHOLDER_DATES, PLACEHOLDER_EMAILS, PLACEHOLDER_PHONES, slip, wrong_layout
 from demo_company.people import NONE, People
@@ -130,7 +130,7 @@ def write(
     lower = error(style.lower)
     if style.lower:
         given, middle, family = (_lowered(part, lower) for part in (given, middle, family))
-    has_patronymic = middle != None  # noqa: E711 - elementwise
+    has_patronymic = filled(middle)
 
     swapped = error(style.swapped) if style is not ERP else np.zeros(count, dtype=bool)
     given, family = np.where(swapped, family, given), np.where(swapped, given, family)
@@ -152,7 +152,7 @@ def write(
         is_latin=is_latin,
         family_index=people.family_at(person, at),
         is_named=known,
-        is_fully_named=known & (family != None),  # noqa: E711
+        is_fully_named=known & filled(family),
         has_patronymic=has_patronymic & known,
         has_birth_date=birth == people.birth_date[person],
         address_index=address,
@@ -164,7 +164,7 @@ def in_one_field(cards: Cards, rng: np.random.Generator, noise: float, rate: flo
     of cards (scaled by noise) everything in the last name."""
     first = joined(cards.given, cards.middle)
     whole = chance(rng, len(cards), rate * noise)
-    return np.where(whole, None, first), np.where(whole, joined(cards.family, first), cards.family)
+    return either(whole, None, first), either(whole, joined(cards.family, first), cards.family)
 
 
 def full_names(cards: Cards, rng: np.random.Generator) -> Texts:
@@ -195,7 +195,7 @@ def phone_texts(numbers: Ints, kind: Ints | int) -> Texts:
     ]
     russian = np.choose(np.broadcast_to(kind, len(numbers)), styles)
     is_russian = numbers // 10_000_000_000 == 7
-    return np.where(numbers == 0, None, np.where(is_russian, russian, made("+", digits)))
+    return either(numbers == 0, None, either(is_russian, russian, made("+", digits)))
 
 
 PHONE_STYLES = 8
@@ -234,14 +234,14 @@ def _names(
     has_middle = chance(rng, count, style.middle) & (father != NONE) & ~is_short
     patronymic_latin = texts([v and latin(v, PASSPORT) for v in names.patronymic.ravel()]).reshape(-1, 2)
     middle = np.where(is_latin, patronymic_latin[father, gender], cyrillic(names.patronymic, father, gender))
-    middle = np.where(has_middle, middle, None)
+    middle = either(has_middle, middle, None)
 
     given = slip(rng, given, chance(rng, count, style.slips * noise))
     family = slip(rng, family, chance(rng, count, style.slips * noise))
     middle = slip(rng, middle, chance(rng, count, style.slips * noise))
     mistyped = chance(rng, count, style.layout * noise) & ~is_latin
     given, middle, family = (wrong_layout(part, mistyped) for part in (given, middle, family))
-    family = np.where(chance(rng, count, style.no_family * noise), None, family)
+    family = either(chance(rng, count, style.no_family * noise), None, family)
     return given, middle, family, ~mistyped
 
 
@@ -274,7 +274,7 @@ def _phones(
 def _emails(people: People, person: Ints, style: Style, rng: np.random.Generator, noise: float) -> Texts:
     count = len(person)
     second = people.second_email[person]
-    email = np.where((second != None) & (rng.random(count) < 0.3), second, people.email[person])  # noqa: E711
+    email = np.where(filled(second) & (rng.random(count) < 0.3), second, people.email[person])
     shared = people.shares_email[person] & (rng.random(count) < 0.8)
     email = np.where(shared, people.email[people.head[person]], email)
     email = _mailbox_variants(email, chance(rng, count, style.email_variant * noise), rng)
@@ -283,7 +283,7 @@ def _emails(people: People, person: Ints, style: Style, rng: np.random.Generator
         rng.choice(len(PLACEHOLDER_EMAILS), count, p=[0.5, 0.25, 0.1, 0.15])
     ]
     email = np.where(chance(rng, count, style.email_placeholder * noise), placeholder, email)
-    return np.where(chance(rng, count, style.email), email, None)
+    return either(chance(rng, count, style.email), email, None)
 
 
 def _mailbox_variants(emails: Texts, where: Flags, rng: np.random.Generator) -> Texts:
@@ -334,7 +334,7 @@ def _addresses(
     index = people.address_at(person, at)
     city_index, street_index = book.city[index], book.street[index]
     house, flat = texts(book.house[index].astype(str)), texts(book.flat[index].astype(str))
-    flat = np.where(book.flat[index] == 0, None, flat)
+    flat = either(book.flat[index] == 0, None, flat)
     street, kind = known.street[street_index], known.street_kind[street_index]
     styles = [
         joined(kind + " " + street + ", д. " + house, _prefixed("кв. ", flat), separator=", "),
@@ -357,13 +357,13 @@ def _addresses(
     written = np.where(wrong, written + "1", written)
     has_postcode = present & (rng.random(count) < 0.8)
     return (
-        np.where(present, written, None),
-        np.where(present, city, None),
-        np.where(present, known.region[city_index], None),
-        np.where(has_postcode, book.postcode[index], None),
+        either(present, written, None),
+        either(present, city, None),
+        either(present, known.region[city_index], None),
+        either(has_postcode, book.postcode[index], None),
         np.where(present & ~wrong, index, NONE),
     )
 
 
 def _prefixed(prefix: str, values: Texts) -> Texts:
-    return np.where(values == None, None, prefix + np.where(values == None, "", values))  # noqa: E711
+    return either(filled(values), prefix + either(filled(values), values, ""), None)

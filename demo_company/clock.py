@@ -51,7 +51,7 @@ def to_office_hours(rng: np.random.Generator, at: Moments) -> Moments:
     morning = (
         midnight + np.where(hour >= 21, DAY, 0 * DAY) + seconds(9 * 3600 + rng.integers(0, 7200, len(at)))
     )
-    return np.where((hour < 9) | (hour >= 21), morning, local) - MOSCOW
+    return np.where((hour < 9) | (hour >= 21), morning - MOSCOW, at)
 
 
 def spread(rng: np.random.Generator, count: int, mean_hours: float) -> npt.NDArray[np.timedelta64]:

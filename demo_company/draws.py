@@ -4,6 +4,7 @@ Belongs here: streams and draws that several topics need. Does not belong here: 
 """
 
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,19 @@ def unique_numbers(rng: np.random.Generator, low: int, high: int, count: int) ->
     while len(found) < count:
         found = np.unique(np.concatenate([found, rng.integers(low, high, count)]))
     return rng.permutation(found)[:count]
+
+
+def filled(values: Texts) -> Flags:
+    """Which of the values are there."""
+    return values != np.array(None)
+
+
+def either(flags: Flags, yes: Any, no: Any) -> Texts:
+    """`yes` where the flag is set, else `no`, as texts: each an array or one value, None included."""
+    result = np.empty(len(flags), dtype=object)
+    result[:] = no
+    result[flags] = yes if yes is None or isinstance(yes, str) else np.asarray(yes, dtype=object)[flags]
+    return result
 
 
 def texts(values: list | npt.NDArray) -> Texts:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from dagster_project.errors import C360Error
 from demo_company.systems import asterisk, odoo, suitecrm, woocommerce
 from demo_company.truth import record_entities
 from demo_company.world import make_world
 
+FEWEST = 50  # below, some kind of card or event would not occur at all
 SOURCES = ("suitecrm", "odoo", "woocommerce", "asterisk")
 
 
@@ -23,7 +25,15 @@ class Generated:
 
 
 def generate(customers: int = 5000, seed: int = 42, noise: float = 1.0) -> Generated:
-    """The same arguments give the same bytes. `noise` scales what goes wrong: 0 nothing, 1 the usual, 2 twice."""
+    """The same arguments give the same bytes. `noise` scales what goes wrong: 0 nothing, 1 the usual, 2 twice.
+
+    Raises C360Error for fewer than FEWEST customers or a negative noise.
+    """
+    if customers < FEWEST or noise < 0:
+        raise C360Error(
+            f"A demo company of {customers} customers with noise {noise} cannot be made.",
+            f"Ask for at least {FEWEST} customers and a noise of 0 or more.",
+        )
     world = make_world(customers, seed, noise)
     crm, crm_cards = suitecrm.build(world)
     shop, shop_cards = woocommerce.build(world)

@@ -6,7 +6,7 @@ how often each happens on which card (cards.py).
 
 import numpy as np
 
-from demo_company.draws import Flags, Texts, texts
+from demo_company.draws import Flags, Texts, filled, texts
 
 _ROWS = ("йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LAYOUT_RU = "йцукенгшщзхъфывапролджэячсмитьбюё"
@@ -80,7 +80,7 @@ def slip(rng: np.random.Generator, values: Texts, where: Flags) -> Texts:
 def wrong_layout(values: Texts, where: Flags) -> Texts:
     """Cyrillic typed with the Latin layout on: `Иванов` as `Bdfyjd`."""
     result = values.copy()
-    rows = np.flatnonzero(where & (values != None))  # noqa: E711 - elementwise
+    rows = np.flatnonzero(where & filled(values))
     if len(rows):
         result[rows] = _strings(_LAYOUT[np.minimum(_points(values[rows]), 0x04FF)])
     return result

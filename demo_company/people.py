@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 
 from demo_company.clock import NOW, OPENED, Moments, seconds
-from demo_company.draws import Flags, Ints, Texts, chance, choose, stream, texts, unique_numbers, zipf_choice
+from demo_company.draws import (
+    Flags,
+    Ints,
+    Texts,
+    chance,
+    choose,
+    either,
+    stream,
+    texts,
+    unique_numbers,
+    zipf_choice,
+)
 from demo_company.names import ORIGIN_WEIGHTS, ORIGINS, given_names, places, surnames
 
 NONE = -1
@@ -251,7 +262,7 @@ def make_people(count: int, seed: int, noise: float) -> People:
     drawn = {"is_female": is_female, "given": given, "family": family, "birth_date": birth}
     taken: set[str] = set()
     email = _emails(rng, drawn, count, taken)
-    second_email = np.where(chance(rng, count, 0.25), _emails(rng, drawn, count, taken), None)
+    second_email = either(chance(rng, count, 0.25), _emails(rng, drawn, count, taken), None)
     latin = given_names().latin[given, 0], surnames().latin[family, is_female.astype(int), 0]
     plain = [
         texts(["".join(c for c in v.lower() if c.isascii() and c.isalpha()) for v in part]) for part in latin
@@ -279,7 +290,7 @@ def make_people(count: int, seed: int, noise: float) -> People:
         landline=landline,
         email=email,
         second_email=second_email,
-        work_email=np.where(company == NONE, None, at_work),
+        work_email=either(company == NONE, None, at_work),
         shares_email=is_spouse & chance(rng, count, 0.12 * noise),
         company=company,
         addresses=addresses,

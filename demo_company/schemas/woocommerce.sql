@@ -76,7 +76,7 @@ create table wp_woocommerce_order_items (
 create table wp_woocommerce_order_itemmeta (
     meta_id bigint primary key,
     order_item_id bigint not null,
-    meta_key varchar(255),               -- line_item: _product_id, _sku, _qty, _line_subtotal, _line_total, _line_tax; shipping: method_id (flat_rate, local_pickup), cost; coupon: discount_amount; refunds: _refunded_item_id
+    meta_key varchar(255),               -- line_item: _product_id, _sku, _qty, _line_subtotal (before discount) and _line_total (after), both without tax, _line_tax; shipping: method_id (flat_rate, local_pickup), cost; coupon: discount_amount; refunds: _refunded_item_id
     meta_value text
 );
 

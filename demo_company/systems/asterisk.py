@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from demo_company import behaviour as b
 from demo_company import company
-from demo_company.arrow import built, padded, reference, rows, table, text
+from demo_company.arrow import built, padded, rows, table, text
 from demo_company.clock import MOSCOW, Moments, seconds
-from demo_company.draws import Flags, Ints, Texts, chance, texts, unique_numbers
+from demo_company.draws import Flags, Texts, chance, either, filled, texts, unique_numbers
 from demo_company.names import given_names, surnames
 from demo_company.people import NONE
 from demo_company.truth import Evidence
@@ -53,15 +53,15 @@ def _numbers(world: World, rng: np.random.Generator) -> tuple[Texts, Texts]:
     national = np.where(
         russian, built("8", pa.array([d[1:] for d in digits.to_pylist()])), built("810", digits)
     )
-    written = np.where(is_dialled | ~plus, national, built("+", digits)).astype(object)
-    written = np.where((number == 0) | calls["is_anonymous"] | (outcome == b.INTERNAL), None, written)
+    written = either(is_dialled | ~plus, national, built("+", digits))
+    written = either((number == 0) | calls["is_anonymous"] | (outcome == b.INTERNAL), None, written)
 
     given, family = given_names().latin[people.given[person], 0], surnames().latin
     family = family[people.family[person], people.is_female[person].astype(int), 0]
-    has_name = known & ~is_out & (rng.random(count) < 0.1) & (written != None)  # noqa: E711
+    has_name = known & ~is_out & (rng.random(count) < 0.1) & filled(written)
     name = np.where(has_name, texts([v.upper() for v in given + " " + family]), written)
-    clid = built('"', text(np.where(written == None, "Anonymous", name)), '" <', text(  # noqa: E711
-        np.where(written == None, "anonymous", written)), ">")  # noqa: E711  # fmt: skip
+    shown = text(either(filled(written), name, "Anonymous"))
+    clid = built('"', shown, '" <', text(either(filled(written), written, "anonymous")), ">")
     return written, texts(clid.to_pylist())
 
 
@@ -82,13 +82,13 @@ class _Calls:
         # Channels are numbered as they come; each call takes up to four numbers.
         self.uniqueid = self._channel(0)
         self.agent_uniqueid = self._channel(1)
-        self.clid = np.where(self.is_in, clid, built('"', self.agent, '" <', self.agent, ">")).astype(object)
+        self.clid = either(self.is_in, clid, built('"', self.agent, '" <', self.agent, ">"))
         trunk = texts(company.TRUNKS)[calls["agent"].to_numpy() % 2]
         suffix = padded(np.arange(self.count) % 0xFFFFFF, 8)
         outside = built("PJSIP/", text(trunk), "-", suffix)
         inside = built("PJSIP/", self.agent, "-", suffix)
-        self.channel = np.where(self.is_in, outside, inside).astype(object)
-        self.other_channel = np.where(self.is_in, inside, outside).astype(object)
+        self.channel = either(self.is_in, outside, inside)
+        self.other_channel = either(self.is_in, inside, outside)
         self.inner_channel = texts(built("PJSIP/", self.other, "-", suffix).to_pylist())
         self.queue = texts(list(company.QUEUES))[calls["queue"]]
         self.queue_name = texts(list(company.QUEUES.values()))[calls["queue"]]
@@ -119,25 +119,25 @@ class _Calls:
     def cdr(self) -> pa.Table:
         outcome = self.outcome
         failed = self.rng.choice(["NO ANSWER", "BUSY", "FAILED"], self.count, p=[0.7, 0.22, 0.08])
-        disposition = np.where(outcome == b.OUT_UNANSWERED, failed, "ANSWERED").astype(object)
+        disposition = either(outcome == b.OUT_UNANSWERED, failed, "ANSWERED")
         ring = seconds(np.where(self.is_in, 1, np.where(self.is_out, self.wait % 25, 4)))
         # Those who dial the company reach the menu first, and that is an answer to Asterisk.
         answer = np.where(outcome == b.OUT_UNANSWERED, b.NEVER, self.start + ring)
         reached = self.is_served | self.is_out | self.is_internal
         far = np.where(self.is_internal, self.inner_channel, self.other_channel)
-        source = np.where(self.is_in, np.where(self.number == None, "anonymous", self.number), self.agent)  # noqa: E711
+        source = either(self.is_in, either(filled(self.number), self.number, "anonymous"), self.agent)
         internal = np.where(self.is_internal, self.other, self.number)
         queued = np.where(self.is_queued, self.queue, "s")
-        app = np.where(self.is_queued, "Queue", np.where(self.is_in, "BackGround", "Dial")).astype(object)
+        app = either(self.is_queued, "Queue", either(self.is_in, "BackGround", "Dial"))
         main = self._rows(
             src=source,
             dst=np.where(self.is_in, queued, internal),
-            dcontext=np.where(self.is_in, "from-trunk", "from-internal").astype(object),
+            dcontext=either(self.is_in, "from-trunk", "from-internal"),
             clid=self.clid,
             channel=self.channel,
-            dstchannel=np.where(reached, far, "").astype(object),
+            dstchannel=either(reached, far, ""),
             lastapp=app,
-            lastdata=np.where(self.is_queued, self.queue_name, "").astype(object),
+            lastdata=either(self.is_queued, self.queue_name, ""),
             start=self.start,
             answer=answer,
             end=self.end,
@@ -199,8 +199,8 @@ class _Calls:
         )
 
     def queue_log(self) -> pa.Table:
-        outcome, zero = self.outcome, text(np.zeros(self.count, dtype=np.int64))
-        caller = np.where(self.number == None, "anonymous", self.number).astype(object)  # noqa: E711
+        outcome = self.outcome
+        caller = either(filled(self.number), self.number, "anonymous")
         position = text(1 + self.wait // 120)
         wait, talk, ring = text(self.wait), text(self.first_talk), text(self.wait % 9 + 1)
         agent = built("PJSIP/", self.agent)
@@ -214,7 +214,7 @@ class _Calls:
              "RINGNOANSWER", (built(text(np.minimum(self.wait, 15)), "000"), blank, blank, blank, blank)),
             (self.is_served, gone, agent, "CONNECT", (wait, self.agent_uniqueid, ring, blank, blank)),
             (self.outcome == b.ANSWERED, done, agent,
-             np.where(by_caller, "COMPLETECALLER", "COMPLETEAGENT").astype(object), (wait, talk, position, blank, blank)),
+             either(by_caller, "COMPLETECALLER", "COMPLETEAGENT"), (wait, talk, position, blank, blank)),
             (outcome == b.TRANSFERRED, done, agent, "BLINDTRANSFER",
              (self.other, texts(["from-internal-xfer"] * self.count), wait, talk, position)),
             (outcome == b.ABANDONED, gone, "NONE", "ABANDON", (position, position, wait, blank, blank)),
@@ -240,10 +240,10 @@ class _Calls:
 
 def _evidence(calls: pd.DataFrame, number: Texts) -> Evidence:
     """A card a number as written; whoever used it first is taken for its owner."""
-    there = np.flatnonzero(number != None)  # noqa: E711
+    there = np.flatnonzero(filled(number))
     first = there[~pd.Series(number[there]).duplicated().to_numpy()]
     person, stranger = calls["person"].to_numpy()[first], calls["stranger"].to_numpy()[first]
-    label = np.where(person == NONE, built("stranger:", text(stranger)), built("person:", text(person)))
+    label = either(person == NONE, built("stranger:", text(stranger)), built("person:", text(person)))
     card_of = pd.Series(np.arange(len(first)), index=number[first])
     # Everyone who called from it counts as its bearer: a number that several use is nobody's.
     users = pd.DataFrame(
@@ -253,7 +253,7 @@ def _evidence(calls: pd.DataFrame, number: Texts) -> Evidence:
     return Evidence(
         source="asterisk",
         record_id=texts(("number:" + pd.Series(number[first], dtype="str")).tolist()),
-        entity=label.astype(object),
+        entity=label,
         person=person,
         is_live=~shared,
         cards=None,

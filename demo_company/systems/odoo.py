@@ -12,7 +12,7 @@ from demo_company import company
 from demo_company.arrow import built, money, padded, reference, table, text, uuids
 from demo_company.cards import ERP, RECEIPT, Cards, full_names, phone_texts, write
 from demo_company.clock import DAY, MOSCOW, NOW, OPENED, seconds
-from demo_company.draws import Ints, Texts, chance, texts, unique_numbers
+from demo_company.draws import Ints, Texts, chance, either, filled, texts, unique_numbers
 from demo_company.names import places, products
 from demo_company.people import NONE
 from demo_company.truth import Evidence, person_entities
@@ -29,7 +29,7 @@ def loyalty_codes(world: World) -> Texts:
     """The code of the loyalty card of each person's partner, null where it has none."""
     partners = len(world.presence.partner_person)
     number = unique_numbers(world.stream("loyalty"), 10_000_000_000, 99_999_999_999, partners)
-    return np.where(
+    return either(
         world.presence.partner_loyalty, texts(("77" + pd.Series(number).astype(str)).tolist()), None
     )
 
@@ -141,7 +141,7 @@ def _partners(world: World) -> tuple[pa.Table, "_PartnerIds", Evidence]:
     # Where a mobile column is filled besides: a few have both.
     second = people.second_mobile[whole.person]
     also = (second > 0) & (rng.random(len(whole)) < 0.2)
-    mobile = np.where(also, phone_texts(second, 2), None)
+    mobile = either(also, phone_texts(second, 2), None)
     names = full_names(whole, rng)
     parent_id = np.concatenate([np.full(persons, NONE), number[parent], FIRST_COMPANY + employer])
     changed = np.minimum(whole.at + seconds(rng.exponential(200 * 86400, len(whole))), NOW)
@@ -222,7 +222,7 @@ def _sanitized(phones: Texts) -> Texts:
     local = digits.str[-10:]
     is_russian = ((digits.str.len() == 11) & digits.str[0].isin(["7", "8"])) | (digits.str.len() == 10)
     sanitized = ("+7" + local).where(is_russian, "+" + digits).where(digits.str.len() >= 10)
-    return np.where(sanitized.isna(), None, sanitized.astype(object)).astype(object)
+    return either(sanitized.isna().to_numpy(), None, sanitized)
 
 
 def _fixed_partners(world: World) -> pa.Table:
@@ -295,9 +295,7 @@ def _sale_orders(
     tax = b.tax_in(total)
     cancelled = web["status"].to_numpy()[mirrored] == b.CANCELLED
     done = web["done_at"].to_numpy()[mirrored]
-    state = np.concatenate(
-        [np.where(cancelled, "cancel", "sale").astype(object), sales["state"].to_numpy(object)]
-    )
+    state = np.concatenate([either(cancelled, "cancel", "sale"), sales["state"].to_numpy(object)])
     contact = partner_ids.contact_of[sales["person"]]
     client = partner_ids.company[sales["company"]]
     partner = np.concatenate(
@@ -325,7 +323,7 @@ def _sale_orders(
         amount_total=money(total),
         currency_id=ROUBLE,
         client_order_ref=reference_text,
-        origin=np.where(is_web, "WooCommerce", None).astype(object),
+        origin=either(is_web, "WooCommerce", None),
         user_id=pa.array(seller, mask=seller == NONE),
         team_id=np.where(is_web, 2, 1),
         campaign_id=pa.nulls(len(at), pa.int32()),
@@ -409,7 +407,7 @@ def _pickings(
         sale_id=sale,
         origin=built("S", padded(sale, 6)),
         partner_id=partner,
-        state=state.astype(object),
+        state=texts(state),
         scheduled_date=expected,
         date_done=np.where(off, b.NEVER, done),
         picking_type_code="outgoing",
@@ -435,14 +433,14 @@ def _till(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> tuple[dic
 
     contact = till["contact"].to_numpy()
     written = write(people, person, at, RECEIPT, rng, world.noise)
-    phone = np.where(contact == 1, written.phone, None)
-    email = np.where(contact == 2, written.email, None)
+    phone = either(contact == 1, written.phone, None)
+    email = either(contact == 2, written.email, None)
     goods, is_refund = till["goods"].to_numpy(), till["is_refund"].to_numpy()
     cancelled, refunds = till["is_cancelled"].to_numpy(), till["refunds"].to_numpy()
-    state = np.where(cancelled, "cancel", np.where(at < NOW - DAY, "done", "paid")).astype(object)
+    state = either(cancelled, "cancel", either(at < NOW - DAY, "done", "paid"))
     seller = FIRST_USER + np.array(list(company.SELLERS))[store]
     sequence = padded(number, 6)
-    kind = np.where(is_refund, " ВОЗВРАТ", "").astype(object)
+    kind = either(is_refund, " ВОЗВРАТ", "")
     orders = table(
         count,
         id=number,
@@ -499,15 +497,15 @@ def _till(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> tuple[dic
         amount=money(goods[paid]),
         payment_method_id=1 + method,
         payment_date=at[paid],
-        card_type=np.where(method == 1, "МИР", None).astype(object),
-        transaction_id=np.where(method > 0, uuids(rng, len(paid)), None).astype(object),
+        card_type=either(method == 1, "МИР", None),
+        transaction_id=either(method > 0, uuids(rng, len(paid)), None),
         is_change=False,
         create_date=at[paid],
         write_date=at[paid],
     )
     tables = {"pos_session": sessions, "pos_order": orders, "pos_order_line": lines, "pos_payment": payments}
 
-    cards = np.flatnonzero((till["partner"].to_numpy() == NONE) & ((phone != None) | (email != None)))  # noqa: E711
+    cards = np.flatnonzero((till["partner"].to_numpy() == NONE) & (filled(phone) | filled(email)))
     row = np.arange(len(cards))
     receipts = Evidence(
         source="odoo",
@@ -532,7 +530,7 @@ def _sessions(at: np.ndarray, store: Ints) -> tuple[pa.Table, Ints]:
         morning + seconds(np.full(len(known), 8 * 3600 + 1800)),
         morning + seconds(np.full(len(known), 23 * 3600)),
     )
-    is_open = stop > NOW
+    is_open = np.asarray(stop > NOW)
     ids = 1 + np.arange(len(known))
     sessions = table(
         len(known),
@@ -542,7 +540,7 @@ def _sessions(at: np.ndarray, store: Ints) -> tuple[pa.Table, Ints]:
         user_id=FIRST_USER + np.array(list(company.SELLERS))[of_store],
         start_at=start,
         stop_at=np.where(is_open, b.NEVER, stop),
-        state=np.where(is_open, "opened", "closed").astype(object),
+        state=either(is_open, "opened", "closed"),
         create_date=start,
         write_date=np.where(is_open, start, stop),
     )

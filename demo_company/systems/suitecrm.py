@@ -12,7 +12,7 @@ from demo_company import company
 from demo_company.arrow import built, reference, table, text, uuids
 from demo_company.cards import CRM, LEAD, Cards, in_one_field, phone_texts, write
 from demo_company.clock import NOW, OPENED, Moments, seconds
-from demo_company.draws import Flags, Ints, Texts, chance, choose, texts
+from demo_company.draws import Flags, Ints, Texts, chance, choose, either, filled, texts
 from demo_company.names import places
 from demo_company.people import NONE
 from demo_company.truth import Evidence, person_entities
@@ -62,21 +62,21 @@ class _Written:
         self.deleted: Flags = presence.contact_deleted if is_contacts else presence.lead_deleted
         phone = self.cards.phone
         column = rng.choice(3, count, p=[0.86, 0.09, 0.05])
-        home = np.where(column == 1, phone, None)
+        home = either(column == 1, phone, None)
         landline = people.landline[self.person]
-        has_home = (home == None) & (landline > 0) & (rng.random(count) < 0.2)  # noqa: E711
+        has_home = ~filled(home) & (landline > 0) & (rng.random(count) < 0.2)
         employer = people.company[self.person]
         has_work = (employer != NONE) & (rng.random(count) < (0.8 if is_contacts else 0.3))
         board = phone_texts(people.companies.switchboard[employer], rng.integers(0, 8, count))
         self.phones: dict[str, Texts] = {
             "phone_home": np.where(has_home, phone_texts(landline, 0), home),
-            "phone_mobile": np.where(column == 0, phone, None),
-            "phone_work": np.where(has_work, board, None),
-            "phone_other": np.where(column == 2, phone, None),
+            "phone_mobile": either(column == 0, phone, None),
+            "phone_work": either(has_work, board, None),
+            "phone_other": either(column == 2, phone, None),
         }
-        second = np.where(has_work & (rng.random(count) < 0.6), people.work_email[self.person], None)
+        second = either(has_work & (rng.random(count) < 0.6), people.work_email[self.person], None)
         also = chance(rng, count, 0.08)
-        second = np.where((second == None) & also, people.second_email[self.person], second)  # noqa: E711
+        second = np.where(~filled(second) & also, people.second_email[self.person], second)
         self.emails: list[Texts] = [self.cards.email, second]
         self.is_staff: Flags = has_work
         self.changed: Moments = np.minimum(at + seconds(rng.exponential(250 * 86400, count)), NOW)
@@ -132,8 +132,8 @@ def _person_columns(written: _Written, user_ids: Texts, rng: np.random.Generator
     cards, count = written.cards, len(written.cards)
     agent = user_ids[rng.choice(list(company.AGENTS) + list(company.SALES), count)]
     is_female = np.array([bool(v) and v.endswith(("а", "я")) for v in cards.family])
-    salutation = np.where(rng.random(count) < 0.3, np.where(is_female, "Ms.", "Mr."), None).astype(object)
-    known_country = np.where(cards.city == None, None, "Россия").astype(object)  # noqa: E711
+    salutation = either(rng.random(count) < 0.3, either(is_female, "Ms.", "Mr."), None)
+    known_country = either(filled(cards.city), "Россия", None)
     blank = pa.nulls(count, pa.string())
     return {
         "salutation": salutation,
@@ -152,7 +152,7 @@ def _person_columns(written: _Written, user_ids: Texts, rng: np.random.Generator
         "lead_source": choose(rng, _SOURCES, count),
         "campaign_id": blank,
         "do_not_call": chance(rng, count, 0.04).astype(np.int16),
-        "lawful_basis": np.where(rng.random(count) < 0.6, "^consent^", None).astype(object),
+        "lawful_basis": either(rng.random(count) < 0.6, "^consent^", None),
         "date_reviewed": np.full(count, np.datetime64("NaT", "D")),
         "description": blank,
         "assigned_user_id": agent,
@@ -167,7 +167,7 @@ def _contacts(
     world: World, written: _Written, ids: Texts, user_ids: Texts, rng: np.random.Generator
 ) -> pa.Table:
     columns = _person_columns(written, user_ids, rng)
-    department = np.where(written.is_staff, "Закупки", None).astype(object)
+    department = either(written.is_staff, "Закупки", None)
     return table(len(ids), id=ids, department=department, **columns)
 
 
@@ -191,7 +191,7 @@ def _leads(
     return table(
         len(ids),
         id=ids,
-        status=np.where(converted, "Converted", open_status).astype(object),
+        status=either(converted, "Converted", open_status),
         account_name=reference(world.people.companies.name, employer),
         account_id=reference(account_ids, np.where(converted, employer, NONE)),
         contact_id=reference(contact_ids, contact),
@@ -287,14 +287,14 @@ def _activities(
     calls_table = table(
         len(entered),
         id=call_ids,
-        name=np.where(is_out, "Звонок клиенту", "Звонок от клиента").astype(object),
+        name=either(is_out, "Звонок клиенту", "Звонок от клиента"),
         description=pa.nulls(len(entered), pa.string()),
         date_start=at,
         date_end=ended,
         duration_hours=minutes // 60,
         duration_minutes=minutes % 60,
-        status=np.where(held, "Held", "Not Held").astype(object),
-        direction=np.where(is_out, "Outbound", "Inbound").astype(object),
+        status=either(held, "Held", "Not Held"),
+        direction=either(is_out, "Outbound", "Inbound"),
         parent_type="Contacts",
         parent_id=contact_ids[contact],
         assigned_user_id=agent,
@@ -340,9 +340,9 @@ def _cases(
         case_number=1 + np.arange(count),
         name=texts(TOPICS)[topic],
         description=pa.nulls(count, pa.string()),
-        type=np.where(topic == 4, "User", "Product").astype(object),
-        state=np.where(is_closed, "Closed", "Open").astype(object),
-        status=np.where(is_closed, "Closed_Closed", open_status).astype(object),
+        type=either(topic == 4, "User", "Product"),
+        state=either(is_closed, "Closed", "Open"),
+        status=either(is_closed, "Closed_Closed", open_status),
         priority=choose(rng, ["P1", "P2", "P3"], count, [1, 4, 3]),
         resolution=np.where(is_closed, texts(_RESOLUTIONS)[topic], None),
         account_id=pa.nulls(count, pa.string()),

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from demo_company import behaviour as b
 from demo_company import company
-from demo_company.arrow import built, money, money_text, padded, reference, rows, table, text, uuids
+from demo_company.arrow import built, money, money_text, padded, rows, table, text, uuids
 from demo_company.cards import SHOP, Cards, in_one_field, write
 from demo_company.clock import NOW
-from demo_company.draws import Ints, Texts, choose, texts
+from demo_company.draws import Ints, Texts, choose, either, texts
 from demo_company.names import products
 from demo_company.people import NONE
 from demo_company.systems.odoo import loyalty_codes
@@ -124,14 +124,14 @@ def _orders(
         date_created_gmt=web["at"].to_numpy(),
         date_updated_gmt=updated,
         parent_order_id=0,
-        payment_method=np.where(is_cart, None, np.where(prepaid, "yookassa", "cod")).astype(object),
-        payment_method_title=np.where(
-            is_cart, None, np.where(prepaid, "Банковская карта онлайн", "При получении")
-        ).astype(object),
-        transaction_id=np.where(paid, uuids(rng, count), None).astype(object),
+        payment_method=either(is_cart, None, either(prepaid, "yookassa", "cod")),
+        payment_method_title=either(
+            is_cart, None, either(prepaid, "Банковская карта онлайн", "При получении")
+        ),
+        transaction_id=either(paid, uuids(rng, count), None),
         ip_address=built("203.0.113.", address),
         user_agent=texts([_AGENTS[d] for d in device]),
-        customer_note=np.where(rng.random(count) < 0.04, "Позвоните, пожалуйста, перед доставкой", None),
+        customer_note=either(rng.random(count) < 0.04, "Позвоните, пожалуйста, перед доставкой", None),
     )
     line_tax = b.tax_in(refunds["amount"].to_numpy())
     place = np.full(count, NONE)
@@ -196,11 +196,11 @@ def _addresses(ids: _Ids, billing: Cards, first_name: Texts, last_name: Texts, w
         "first_name": first_name,
         "last_name": last_name,
         "company": pa.nulls(count, pa.string()),
-        "address_1": np.where(is_pickup, None, billing.street),
+        "address_1": either(is_pickup, None, billing.street),
         "address_2": pa.nulls(count, pa.string()),
         "city": billing.city,
-        "state": np.where(is_pickup, None, billing.region),
-        "postcode": np.where(is_pickup, None, billing.postcode),
+        "state": either(is_pickup, None, billing.region),
+        "postcode": either(is_pickup, None, billing.postcode),
         "country": "RU",
     }
     bill = table(
@@ -246,7 +246,7 @@ def _meta(world: World, ids: _Ids, device: Texts, rng: np.random.Generator) -> p
 
 def _shown_cards(world: World) -> Texts:
     partner = world.history.web_orders["loyalty_partner"].to_numpy()
-    return np.where(partner == NONE, None, loyalty_codes(world)[partner]).astype(object)
+    return either(partner == NONE, None, loyalty_codes(world)[partner])
 
 
 def _items(world: World, ids: _Ids) -> dict[str, pa.Table]:
@@ -267,7 +267,7 @@ def _items(world: World, ids: _Ids) -> dict[str, pa.Table]:
             _item_rows(item_id, names[items["product"]], "line_item", ids.order[items["order"]]),
             _item_rows(
                 ship_id,
-                np.where(is_pickup, "Самовывоз", "Курьер").astype(object),
+                either(is_pickup, "Самовывоз", "Курьер"),
                 "shipping",
                 ids.order[shipped],
             ),
@@ -277,9 +277,7 @@ def _items(world: World, ids: _Ids) -> dict[str, pa.Table]:
     )
     gross = (items["price"] * items["quantity"]).to_numpy()
     meta = _line_meta(item_id, items["product"], skus, items["quantity"], gross, b.amounts(items))
-    meta.append(
-        _meta_rows(ship_id, "method_id", np.where(is_pickup, "local_pickup", "flat_rate").astype(object))
-    )
+    meta.append(_meta_rows(ship_id, "method_id", either(is_pickup, "local_pickup", "flat_rate")))
     meta.append(_meta_rows(ship_id, "cost", money_text(web["shipping"].to_numpy()[shipped])))
     meta.append(_meta_rows(coupon_id, "discount_amount", money_text(_discounts(world)[coupons])))
     back = refunds["amount"].to_numpy()

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from demo_company.names import given_names, places, surnames, without_yo
-from demo_company.translit import CASUAL, PASSPORT, latin
+from demo_company.names import given_names, places, surnames
+from demo_company.translit import PASSPORT, latin
 
 
 def careless(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -163,9 +163,15 @@ def _vocabularies() -> dict[str, pd.DataFrame]:
         spellings = [*families.name[i], *families.latin[i].ravel()]
         rows += [("family", i, str(word)) for word in spellings]
     vocabulary = pd.DataFrame(rows, columns=["kind", "id", "word"])
-    cities = [(int(p), str(w)) for p, *ws in zip(known.postcode_prefix, known.city, known.city_latin) for w in ws]
+    cities = [
+        (int(p), str(w))
+        for p, *ws in zip(known.postcode_prefix, known.city, known.city_latin, strict=True)
+        for w in ws
+    ]
     cities.append((196, "СПб"))
-    streets = [(i, s) for i, s in enumerate(known.street)] + [(i, s) for i, s in enumerate(known.street_latin)]
+    streets = [(i, s) for i, s in enumerate(known.street)] + [
+        (i, s) for i, s in enumerate(known.street_latin)
+    ]
     frames = {
         "vocabulary": vocabulary,
         "city_words": pd.DataFrame(cities, columns=["prefix", "word"]),

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from dagster_project.errors import C360Error
 from demo_company import AS_OF, SOURCES, Generated, generate
 from tests.demo_company import cards, linkers
 
@@ -46,6 +47,11 @@ def test_the_evidence_for_a_good_linker_is_there(customers: int) -> None:
     precision, recall = linkers.score(connection, linkers.careful(connection))
     assert precision >= 0.98
     assert recall >= 0.95
+
+
+def test_a_company_too_small_is_refused() -> None:
+    with pytest.raises(C360Error, match="at least 50"):
+        generate(49)
 
 
 def test_noise_makes_it_harder() -> None:
