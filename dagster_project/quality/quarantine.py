@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
 from dagster_project.quality.expect import PLACE, Judgement
-from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.schema import QUARANTINE
 
 LOAD_ID = "_dlt_load_id"
@@ -165,21 +164,21 @@ def settle(
     return Moves(new=new, known=count(connection, place) - new, released=released + mended)
 
 
-def forget(warehouse: Warehouse, schema: str, table: str, key: Sequence[str], keys_relation: str) -> int:
+def forget(connection: sa.Connection, schema: str, table: str, key: Sequence[str], keys_relation: str) -> int:
     """Drops quarantined rows of schema.table that their source no longer has; returns how many.
 
-    keys_relation: a relation (`schema.table`) with the `key` columns of every row that the source holds now.
+    keys_relation: a relation, temporary ones of `connection` included, with the `key` columns of every row
+    that the source holds now.
     """
     place = Place(schema, table, tuple(key))
-    with warehouse.begin() as connection:
-        if not count(connection, place):
-            return 0
-        return connection.execute(
-            sa.text(
-                f"delete from {place.quarantine} q where q.row_key is not null and not exists "
-                f"(select 1 from {keys_relation} k where {place.row_key('k')} = q.row_key)"
-            )
-        ).rowcount
+    if not count(connection, place):
+        return 0
+    return connection.execute(
+        sa.text(
+            f"delete from {place.quarantine} q where q.row_key is not null and not exists "
+            f"(select 1 from {keys_relation} k where {place.row_key('k')} = q.row_key)"
+        )
+    ).rowcount
 
 
 def _remember_bad(connection: sa.Connection, judgements: Sequence[Judgement]) -> None:

@@ -199,7 +199,7 @@ def _only(file: Path, place: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def _wrong(file: Path, place: str, what: str) -> GateError:
-    return GateError(f"{file}, {place}: {what}.", "Mend the suite; docs/quality.md shows its form.")
+    return GateError(f"{file}, {place}: {what}.", "Mend the suite; expectations/README.md shows its form.")
 
 
 @lru_cache

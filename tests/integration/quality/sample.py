@@ -7,30 +7,12 @@ import sqlalchemy as sa
 import yaml
 
 from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT, source_contracts
+from dagster_project.identity.store import ensure_tables
 from dagster_project.quality import Expectation, Suite
 from dagster_project.warehouse import Warehouse
 
 Row = dict[str, Any]
 ONE_OF_ALL = "x"  # every text key: so every reference finds its row
-CARD = "source_system text, source_record_id text"
-PAIR = "source_system_l text, source_record_id_l text, source_system_r text, source_record_id_r text"
-IDENTITY_TABLES = {
-    "record_customers": f"{CARD}, customer_id text, linked_by text, match_probability double precision, "
-    "since_run_id text",
-    "edges": f"{PAIR}, linked_by text, match_weight double precision, match_probability double precision, "
-    "is_used boolean, rejected_by text, comparisons jsonb, run_id text",
-    "customers": "customer_id text, created_at timestamptz, created_run_id text, retired_at timestamptz, "
-    "retired_run_id text, surviving_customer_id text",
-    "customer_id_events": "event_id text, run_id text, at timestamptz, kind text, customer_id text, "
-    "other_customer_id text, records bigint",
-    "review_queue": f"{PAIR}, reason text, match_probability double precision, gain double precision, "
-    "run_id text",
-    "decisions": f"decision_id text, {PAIR}, verdict text, author text, reason text, "
-    "decided_at timestamptz, revoked_at timestamptz",
-    "runs": "run_id text, started_at timestamptz, finished_at timestamptz, model_version text, "
-    "records bigint, candidate_pairs bigint, edges bigint, customers bigint, largest_cluster bigint, "
-    "created bigint, merged bigint, split bigint, retired bigint, is_skipped boolean",
-}
 LIVING = (
     "_deleted_at deleted_at retired_at revoked_at surviving_customer_id no_customer_reason no_record_reason "
     "rejected_by mirrors_order_id"
@@ -73,8 +55,14 @@ def create_tables(warehouse: Warehouse) -> None:
             for model in document["models"]:
                 columns = ", ".join(f"{c['name']} {c['data_type']}" for c in model["columns"])
                 connection.execute(sa.text(f"create table {schema}.{model['name']} ({columns})"))
-        for table, columns in IDENTITY_TABLES.items():
-            connection.execute(sa.text(f"create table identity.{table} ({columns})"))
+    ensure_tables(warehouse)
+    with warehouse.begin() as connection:
+        query = "select tablename from pg_tables where schemaname = 'identity'"
+        for table in list(connection.scalars(sa.text(query))):
+            connection.exec_driver_sql(
+                f"create table identity.bare as select * from identity.{table}; "
+                f"drop table identity.{table} cascade; alter table identity.bare rename to {table}"
+            )
 
 
 def columns_of(warehouse: Warehouse) -> dict[str, dict[str, str]]:

@@ -192,11 +192,17 @@ def test_a_key_of_two_columns(clean_warehouse: Warehouse, make_suite: MakeSuite)
 
 
 def test_a_row_that_its_source_no_longer_has_is_forgotten(tills: Warehouse, make_suite: MakeSuite) -> None:
-    assert forget(tills, "raw_odoo", "pos_order", ["id"], "raw_odoo.pos_order") == 0
+    with tills.begin() as connection:
+        assert forget(connection, "raw_odoo", "pos_order", ["id"], "raw_odoo.pos_order") == 0
     load(tills, "1", (1, BAD), (2, GOOD), (3, BAD))
     gate(tills, make_suite("raw/odoo/pos_order", DATE_RULE))
-    execute(tills, "create table raw_odoo.keys as select * from (values (2), (3)) as v (id)")
-    assert forget(tills, "raw_odoo", "pos_order", ["id"], "raw_odoo.keys") == 1
+    with tills.begin() as connection:
+        connection.execute(
+            sa.text(
+                "create temp table source_keys on commit drop as select * from (values (2), (3)) as v (id)"
+            )
+        )
+        assert forget(connection, "raw_odoo", "pos_order", ["id"], "source_keys") == 1
     assert rows(tills, TILL_QUARANTINE) == [("3",)]
 
 
