@@ -1,0 +1,85 @@
+"""The dbt project on a real warehouse: raw tables as the systems have them, filled with sample.sql."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, source_contracts
+from dagster_project.identity.store import ensure_tables
+from dagster_project.warehouse import Warehouse, schema
+from dagster_project.warehouse.dbt import dbt_environment
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """What one dbt command did: its words, and node name → status."""
+
+    output: str
+    statuses: dict[str, str]
+
+    def named(self, *statuses: str) -> set[str]:
+        return {name for name, status in self.statuses.items() if status in statuses}
+
+
+Dbt = Callable[..., DbtRun]
+
+
+@pytest.fixture(scope="module")
+def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """Runs dbt on the test's warehouse; results are read from run_results.json."""
+    target = tmp_path_factory.mktemp("dbt")
+    environment = (
+        os.environ
+        | dbt_environment(warehouse, settings)
+        | {
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target),
+            "C360_SOURCE_ASTERISK_TIME_ZONE": "Europe/Moscow",
+        }
+    )
+
+    def run(*arguments: str) -> DbtRun:
+        (target / "run_results.json").unlink(missing_ok=True)
+        command = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
+        command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        results = json.loads((target / "run_results.json").read_text())["results"]
+        return DbtRun(done.stdout, {row["unique_id"].split(".")[2]: row["status"] for row in results})
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def sample(warehouse: Warehouse) -> Warehouse:
+    """The warehouse, its other schemas empty, with sample.sql in the raw tables and in identity."""
+    with warehouse.begin() as connection:
+        for name in (*schema.SCHEMAS, *map(schema.raw_schema, source_contracts())):
+            connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+        schema.prepare(connection, list(source_contracts()))
+        for source in source_contracts():
+            raw = schema.raw_schema(source)
+            script = (PROJECT_ROOT / "demo_company" / "schemas" / f"{source}.sql").read_text(encoding="utf-8")
+            connection.exec_driver_sql(f"set local search_path = {raw}")
+            connection.exec_driver_sql(script)
+            for table in sa.inspect(connection).get_table_names(schema=raw):
+                connection.exec_driver_sql(
+                    f"alter table {raw}.{table} add _dlt_load_id text not null default '1', "
+                    "add _deleted_at timestamptz"
+                )
+    ensure_tables(warehouse)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql((Path(__file__).parent / "sample.sql").read_text(encoding="utf-8"))
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def built(sample: Warehouse, dbt: Dbt) -> tuple[Warehouse, DbtRun]:
+    """The sample with every layer built and tested."""
+    return sample, dbt("build")

@@ -1,0 +1,170 @@
+"""The whole dbt project on the sample: what each mart says of Anna, and that each invariant can fail."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dagster_project.warehouse import Warehouse
+from tests.dbt.conftest import Dbt, DbtRun
+
+Built = tuple[Warehouse, DbtRun]
+SHOP_ORDER, RECEIPT = "woocommerce:order:500", "odoo:pos:300"
+
+
+def rows(built: Built, query: str) -> list[dict[str, Any]]:
+    with built[0].begin() as connection:
+        return [dict(row) for row in connection.execute(sa.text(query)).mappings()]
+
+
+def mart(built: Built, name: str, where: str = "true") -> list[dict[str, Any]]:
+    """The mart's rows, in the order of its first column."""
+    return rows(built, f"select * from marts_build.{name} where {where} order by 1")
+
+
+def test_everything_builds_and_only_unmapped_statuses_warn(built: Built) -> None:
+    _, run = built
+    assert not run.named("error", "fail", "skipped"), run.output[-3000:]
+    assert run.named("warn") == {"assert_statuses_are_mapped"}
+
+
+def test_cards_are_the_contract_s(built: Built) -> None:
+    cards = rows(
+        built,
+        "select source_record_id as id, parent_record_id as parent, deleted_at "
+        "from intermediate.customer_records",
+    )
+    # Not the colleague's partner, not the empty cart, not the receipts without an identifier, no extension.
+    assert {card["id"] for card in cards} == {
+        "contact:c1", "contact:c2", "lead:l1", "partner:1", "partner:3", "partner:4", "partner:5",
+        "receipt:302", "order:500", "user:12", "number:+79160000001",
+    }  # fmt: skip
+    assert {card["id"]: card["parent"] for card in cards if card["parent"]} == {
+        "lead:l1": "contact:c1", "partner:4": "partner:3",  # an address of a company is not the company
+    }  # fmt: skip
+    assert [card["id"] for card in cards if card["deleted_at"]] == ["contact:c2"]
+
+
+def test_deleted_emails_are_no_identifiers(built: Built) -> None:
+    found = rows(
+        built,
+        "select source_record_id as id, value from intermediate.customer_record_identifiers "
+        "where source_system = 'suitecrm' and kind = 'email'",
+    )
+    assert found == [{"id": "contact:c1", "value": "anna@mail.example"}]
+
+
+def test_a_mirrored_order_counts_once_and_lends_its_store(built: Built) -> None:
+    orders = {row["order_id"]: row for row in mart(built, "fct_order")}
+    receipts = {f"odoo:pos:{number}" for number in (300, 302, 303, 304, 305)}
+    assert set(orders) == {SHOP_ORDER, "woocommerce:order:501"} | receipts
+    shop = orders[SHOP_ORDER]
+    assert (shop["store_id"], shop["fulfilment_channel"], shop["source"]) == ("3", "pickup", "vk")
+    assert shop["picked_up_at"].isoformat() == "2026-01-12T09:00:00+00:00"
+    assert shop["amount_returned"] == 1400  # 200 by the shop, 1200 at the till
+    assert orders[RECEIPT]["amount_returned"] == 1200
+    # An exchange sells for 500 and takes back for 1200; the receipt itself says -700.
+    assert orders["odoo:pos:305"]["amount_total"] == 500
+    assert {key: row["no_customer_reason"] for key, row in orders.items() if not row["customer_id"]} == {
+        "odoo:pos:303": "internal_contact", "odoo:pos:304": "no_customer_given",
+    }  # fmt: skip
+
+
+def test_a_web_order_returned_in_a_store_finds_its_buyer_and_line(built: Built) -> None:
+    (line,) = mart(built, "fct_return_line", "return_id = 'odoo:pos:301'")
+    assert (line["order_id"], line["order_line_id"]) == (SHOP_ORDER, "woocommerce:item:900")
+    assert (line["purchase_channel"], line["return_channel"]) == ("web", "store")
+    assert line["is_cross_channel"]
+    assert (line["customer_id"], line["resolved_through"]) == ("C-ANNA", "order")
+
+
+def test_the_shop_s_margin_comes_from_the_erp_s_cost(built: Built) -> None:
+    (line,) = mart(built, "fct_order_line", f"order_id = '{SHOP_ORDER}'")
+    assert (line["amount"], line["cost"], line["cost_basis"], line["margin"]) == (1200, 400, "sku", 600)
+    assert (line["unit_price"], line["amount_discount"]) == (1320, 120)  # with tax, before discount
+
+
+def test_calls_name_a_person_or_a_reason(built: Built) -> None:
+    calls = mart(built, "fct_interaction", "source_system = 'asterisk'")
+    assert [(c["customer_id"], c["no_customer_reason"], c["is_answered"], c["wait_s"]) for c in calls] == [
+        ("C-ANNA", None, True, 15), (None, "anonymous_caller", False, 44), (None, "internal_call", True, 2),
+    ]  # fmt: skip
+    assert calls[0]["occurred_at"].isoformat() == "2026-01-23T10:00:00+00:00"  # Moscow is UTC+3
+
+
+def test_events_of_a_deleted_card_say_so_and_planned_calls_are_none(built: Built) -> None:
+    (call,) = mart(built, "fct_interaction", "interaction_id like 'suitecrm:calls:%'")
+    assert (call["interaction_id"], call["no_customer_reason"]) == ("suitecrm:calls:p2", "card_deleted")
+
+
+def test_a_call_after_closing_is_a_repeat(built: Built) -> None:
+    case, unknown = mart(built, "fct_contact_case")
+    assert (case["first_response_s"], case["open_s"], case["priority"]) == (300, 7200, "high")
+    assert (case["fcr_1d"], case["fcr_3d"], case["fcr_7d"]) == (True, False, False)  # Anna called on the 23rd
+    assert (unknown["no_customer_reason"], unknown["status"]) == ("no_customer_given", None)
+    assert unknown["fcr_7d"] is None
+
+
+def test_the_journey_starts_on_the_web_and_ends_in_the_store(built: Built) -> None:
+    journeys = mart(built, "fct_journey", "customer_id = 'C-ANNA'")
+    journeys.sort(key=lambda journey: journey["started_at"])
+    assert journeys[0]["channel_path"] == "crm > web > store"  # the lead, the order, the pick-up
+    assert (journeys[0]["outcome"], journeys[0]["goal_order_id"]) == ("converted", SHOP_ORDER)
+    assert journeys[-1]["outcome"] == "open"
+
+
+def test_the_card_answers_with_everything(built: Built) -> None:
+    (row,) = mart(built, "customer_card", "customer_id = 'C-ANNA'")
+    card = row["card"]
+    assert (card["name"], card["phone"]) == ("Анна Орлова", "+79160000001")
+    assert card["email"] == "anna@mail.example"
+    assert card["notes"][0]["note"] == "Перезвонить вечером"
+    assert card["orders"]["count"] == 4  # the one whose status nobody knows is no sale
+    assert {"kind": "phone", "value": "+79160000001"} in card["identifiers"]
+    assert row["data_as_of"].isoformat() == "2026-01-25T10:00:00+00:00"
+    (profile,) = mart(built, "dim_customer", "customer_id = 'C-ANNA'")
+    assert (profile["record_count"], profile["identity_confidence"]) == (8, 0.93)
+
+
+def test_retired_ids_lead_to_the_survivor(built: Built) -> None:
+    (row,) = mart(built, "customer_id_redirect")
+    assert (row["retired_id"], row["surviving_id"], row["reason"]) == ("C-OLD", "C-ANNA", "merged")
+
+
+def test_a_column_that_the_contract_does_not_know_is_an_error(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    with warehouse.begin() as connection:
+        view = "staging.stg_asterisk__customer_records"
+        query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
+        connection.exec_driver_sql(
+            f"create or replace view {view} as select *, 1 as shoe_size from ({query}) as v"
+        )
+    run = dbt("run", "--select", "customer_records")
+    assert run.named("error") == {"customer_records"}
+    assert "stg_asterisk__customer_records.shoe_size" in run.output
+
+
+# Each singular test, and the damage to marts_build that it must find.
+BREAKS = {
+    "interactions_are_all_there": "delete from fct_interaction where source_system = 'asterisk'",
+    "revenue_reconciles": "update fct_order set amount_total = 1 where order_id = 'odoo:pos:300'",
+    "order_lines_are_all_there": "delete from fct_order_line where order_id = 'odoo:pos:304'",
+    "returns_are_all_there": "update fct_return_line set amount = 1",
+    # One of the cases had a reason instead: now it has both.
+    "facts_name_living_customers": "update fct_contact_case set customer_id = 'C-OLD'",
+    "customers_have_cards": "delete from customer_card where customer_id = 'C-SHOP'",
+    "durations_are_not_negative": "update fct_journey set duration_s = -1",
+    "journeys_are_cut_by_goal_and_silence": "update fct_journey_step set is_goal = true",
+}
+
+
+def test_each_invariant_can_fail(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("set local search_path = marts_build")
+        for statement in BREAKS.values():
+            assert connection.exec_driver_sql(statement).rowcount > 0
+    run = dbt("test", "--select", "test_type:singular", "test_name:customer_or_reason")
+    assert run.named("fail") == {f"assert_{claim}" for claim in BREAKS} | {
+        "customer_or_reason_fct_contact_case_"
+    }
+    assert "assert_layers_are_kept" in run.named("pass")
