@@ -42,9 +42,10 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
     def gate(context: dg.AssetCheckExecutionContext, environment: Environment) -> dg.AssetCheckResult:
         with failing_clearly():
-            outcome = run_gate(environment.warehouse, suite, run_id=context.run_id)
+            outcome = run_gate(environment.warehouse, suite, run_id=context.run.run_id)
+        say = context.log.info if outcome.status is Status.PASSED else context.log.warning
         for message in outcome.messages:
-            context.log.warning(message)
+            say(message)
         return _result(outcome)
 
     return gate

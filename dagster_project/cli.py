@@ -35,7 +35,7 @@ warehouse_app = typer.Typer(no_args_is_help=True, help="Starts, stops and shows 
 demo_app = typer.Typer(no_args_is_help=True, help="A retailer to try everything on.")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(demo_app, name="demo")
-console = Console()
+console = Console(file=sys.stdout)
 
 
 @app.command()
@@ -93,14 +93,7 @@ def _agreement(warehouse: Any) -> Any:
     found = warehouse.read(
         "select source_system, source_record_id, customer_id from identity.record_customers"
     )
-    result = identity.evaluate(truth, found)
-    return Agreement(
-        precision=result.pairwise.precision,
-        recall=result.pairwise.recall,
-        b_cubed_precision=result.b_cubed.precision,
-        b_cubed_recall=result.b_cubed.recall,
-        records=result.records,
-    )
+    return Agreement(identity.pairwise(truth, found), identity.b_cubed(truth, found))
 
 
 def _what_next(is_demo: bool, warehouse: Any) -> None:

@@ -4,6 +4,7 @@ Belongs here: running the job on this machine's Dagster instance and telling a l
 Does not belong here: what a person reads (summary.py, cli.py).
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -60,6 +61,10 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
+def log_file(settings: Settings) -> Path:
+    return settings.home / "refresh.log"
+
+
 def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outcome:
     """Runs the whole chain once. Raises RefreshBusy if another one is at work; a failed step is in the outcome."""
     dagster_home(settings)
@@ -73,13 +78,15 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
     watch = _Watch(len(job.nodes), listen)
     instance.add_event_listener(run_id, watch)
     started = time.monotonic()
-    result = job.execute_in_process(
-        instance=instance,
-        run_id=run_id,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={"seamless360/started_by": "c360 refresh"},
-    )
+    # What dbt and others print goes to a file; the terminal shows progress.
+    with log_file(settings).open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={"seamless360/started_by": "c360 refresh"},
+        )
     return Outcome(run_id, result.success, time.monotonic() - started, watch.steps, watch.blocked)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dagster_project.config import source_contracts
+from dagster_project.identity import Score
 from dagster_project.refresh import Outcome
 from dagster_project.warehouse import Warehouse, schema
 
@@ -21,13 +22,10 @@ GATE_LAYERS = ("raw", "intermediate", "identity", "marts")
 
 @dataclass
 class Agreement:
-    """How the linkage compares with a known truth (identity.evaluate); shares of one."""
+    """How the linkage compares with a known truth."""
 
-    precision: float
-    recall: float
-    b_cubed_precision: float
-    b_cubed_recall: float
-    records: int
+    pairwise: Score
+    b_cubed: Score
 
 
 @dataclass
@@ -255,9 +253,9 @@ def _identity_text(figures: Figures, agreement: Agreement | None) -> Text:
     )
     if agreement:
         text.append(
-            f"\nagainst the demo's truth ({agreement.records:,} linkable cards): "
-            f"pairwise precision {agreement.precision:.3f}, recall {agreement.recall:.3f}; "
-            f"B-cubed {agreement.b_cubed_precision:.3f}, {agreement.b_cubed_recall:.3f}",
+            f"\nagainst the demo's truth ({agreement.pairwise.records:,} linkable cards): "
+            f"pairwise precision {agreement.pairwise.precision:.3f}, recall {agreement.pairwise.recall:.3f}; "
+            f"B-cubed {agreement.b_cubed.precision:.3f}, {agreement.b_cubed.recall:.3f}",
             style="not bold",
         )
     return text

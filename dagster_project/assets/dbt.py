@@ -21,6 +21,7 @@ from dagster_project.config import DBT_PROJECT_DIR, load_settings
 from dagster_project.errors import ConfigError
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.warehouse.dbt import dbt_environment
+from dagster_project.warehouse.lock import DBT_APPLICATION
 from dagster_project.warehouse.publish import Mart
 
 # What one step of a layer builds. Seeds are dictionaries that staging reads.
@@ -79,7 +80,9 @@ def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
     def layer_assets(
         context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
     ) -> Iterator[Any]:
-        os.environ.update(dbt_environment(environment.warehouse, environment.settings))
+        os.environ.update(
+            dbt_environment(environment.warehouse, environment.settings), C360_DBT_APPLICATION=DBT_APPLICATION
+        )
         cli = DbtCliResource(project_dir=dbt_project(), dbt_executable=dbt_executable())
         yield from cli.cli(arguments(), context=context).stream().fetch_row_counts()
 

@@ -10,6 +10,8 @@ import dagster as dg
 from dagster_project.assets import OWNERS
 from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
 from dagster_project.config import Settings
+from dagster_project.errors import SourceError
+from dagster_project.quality import forget
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.sources import Source, Table
 from dagster_project.sources.extract import TableLoad, extract
@@ -52,14 +54,20 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         with failing_clearly():
             settings, warehouse = environment.settings, environment.warehouse
-            done = extract(
-                source,
-                source_url(settings, source.name, warehouse),
-                warehouse,
-                settings.home,
-                progress=context.log.info,
-                may_be_emptied=settings.tables_that_may_be_emptied,
-            )
+            try:
+                done = extract(
+                    source,
+                    source_url(settings, source.name, warehouse),
+                    warehouse,
+                    settings.home,
+                    progress=context.log.info,
+                    may_be_emptied=settings.tables_that_may_be_emptied,
+                    on_keys=forget,  # quarantined rows that left the source leave the quarantine
+                )
+            except SourceError as error:
+                if settings.source_url(source.name) is None:
+                    error.remedy += " The demo company's own database is read: `c360 demo create` builds it."
+                raise
             ledger.record_extraction(warehouse, context.run_id, done.source, done.load_id, done.tables)
         for load in done.tables:
             yield dg.MaterializeResult(asset_key=raw_key(source.name, load.table), metadata=_metadata(load))

@@ -62,10 +62,12 @@ def extract(
     work_dir: Path,
     progress: Callable[[str], None] = lambda _: None,
     may_be_emptied: frozenset[str] = frozenset(),
+    on_keys: keys.OnKeys = lambda *_: None,
 ) -> Extraction:
     """Brings raw_<source> up to the source. `work_dir` holds dlt's files meanwhile.
 
-    `may_be_emptied` names tables (`source.table`) that may lose all their rows.
+    `may_be_emptied` names tables (`source.table`) that may lose all their rows; `on_keys` is handed each
+    compared table's key set.
     Raises SourceError (mend it), SourceUnavailable (try again) or WarehouseError.
     """
     place = make_url(url)
@@ -95,7 +97,7 @@ def extract(
                 if table.deletes == "compared":
                     load = loads[table.name]
                     load.tombstones, load.returned = keys.compare(
-                        source, table, reflected, connection, warehouse
+                        source, table, reflected, connection, warehouse, on_keys
                     )
     except C360Error:
         raise

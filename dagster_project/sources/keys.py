@@ -3,6 +3,8 @@
 Belongs here: the two questions that only the whole key set answers. Does not belong here: rows' values.
 """
 
+from collections.abc import Callable, Sequence
+
 import sqlalchemy as sa
 from psycopg import sql as pgsql
 
@@ -13,6 +15,9 @@ from dagster_project.sources.window import Window
 from dagster_project.warehouse import Warehouse, schema
 
 CHUNK_ROWS = 100_000
+
+# (connection, schema, table, key columns, relation that holds every key of the source)
+OnKeys = Callable[[sa.Connection, str, str, Sequence[str], str], object]
 
 
 def refuse_duplicates(
@@ -58,10 +63,11 @@ def compare(
     reflected: Reflected,
     connection: sa.Connection,
     warehouse: Warehouse,
+    on_keys: OnKeys,
 ) -> tuple[int, int]:
     """Sets and lifts tombstones of one table by its whole key set: (rows now gone, rows back).
 
-    Quarantined rows that are gone leave the quarantine with their source.
+    `on_keys` may use the key set too, in the same transaction, while it stands in a temporary table.
     """
     raw = schema.raw_schema(source.name)
     columns = [reflected[table.name].c[name] for name in table.key]
@@ -99,4 +105,5 @@ def compare(
                     )
                 )
                 counts.append(cursor.rowcount)
+        on_keys(target, raw, table.name, table.key, "source_keys")
     return counts[0], counts[1]

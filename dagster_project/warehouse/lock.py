@@ -12,6 +12,7 @@ from dagster_project.errors import RefreshBusy
 from dagster_project.warehouse.connect import Warehouse, unreachable
 
 LOCK_KEY = 360_360
+DBT_APPLICATION = "seamless360 refresh: dbt"  # how a refresh's dbt names its sessions
 
 
 @contextlib.contextmanager
@@ -39,4 +40,16 @@ def refresh_lock(warehouse: Warehouse, holder: str) -> Iterator[None]:
                 else "Another refresh was at work a moment ago.",
                 "Wait until it has finished, or stop it, and start again.",
             )
+        _end_orphans(connection)
         yield
+
+
+def _end_orphans(connection: sa.Connection) -> None:
+    """A killed run's dbt lives on without its parent. Whoever holds the lock knows that it is nobody's."""
+    connection.execute(
+        sa.text(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = :dbt and datname = current_database() and usename = current_user"
+        ),
+        {"dbt": DBT_APPLICATION},
+    )
