@@ -20,7 +20,7 @@ with legs as (
         _deleted_at as deleted_at,
         row_number() over (
             partition by coalesce(nullif(linkedid, ''), uniqueid)
-            order by sequence
+            order by sequence, uniqueid
         ) as position
     from {{ source('asterisk', 'cdr') }}
 ),
