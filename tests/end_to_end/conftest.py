@@ -1,0 +1,102 @@
+"""A small demo company below a home of its own, and the `c360` command as a user runs it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import demo_company
+from dagster_project.config import PROJECT_ROOT, Settings
+from dagster_project.warehouse import Warehouse, open_warehouse
+from dagster_project.warehouse.connect import embedded_server
+
+CUSTOMERS = 250
+
+
+@dataclass
+class Company:
+    """One environment: its settings, its warehouse and its commands."""
+
+    settings: Settings
+    warehouse: Warehouse
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("C360_", "DAGSTER_"))}
+        return kept | {"C360_HOME": str(self.settings.home), "COLUMNS": "160"}
+
+    def c360(self, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "c360"), *arguments],
+            env=self.environment | environment,
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def refresh(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.c360("refresh", **environment)
+
+    def patched_refresh(self, patch: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
+        """A refresh in a process of its own that runs `patch` (Python) first."""
+        code = f"{patch}\nimport sys; sys.argv = ['c360', 'refresh']\nfrom dagster_project.cli import main; main()"
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env=self.environment,
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def ask(self, query: str) -> list[tuple]:
+        with self.warehouse.begin() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    def at_source(self, source: str, statement: str) -> int:
+        """Runs a statement on one of the demo company's databases; rows touched."""
+        engine = sa.create_engine(demo_company.source_url(self.warehouse, source), poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            return connection.exec_driver_sql(statement).rowcount
+
+    def state(self) -> dict[str, tuple]:
+        """Every published mart and the identity's assignment, as count and checksum."""
+        tables = self.ask(
+            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'marts' "
+            "union all select 'identity.record_customers' order by 1"
+        )
+        # What says when or in which run something was computed differs between equal states.
+        volatile = "array['since_run_id', 'run_id', 'data_as_of', 'extracted_at', 'refreshed_at', 'loaded_at']"
+        return {
+            table: self.ask(
+                f"select count(*), coalesce(sum(hashtextextended((to_jsonb(t) - {volatile})::text, 0)), 0) "
+                f"from {table} t"
+            )[0]
+            for (table,) in tables
+        }
+
+
+def new_company(home: Path, customers: int = CUSTOMERS, seed: int = 7) -> Company:
+    settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
+    company = Company(settings, open_warehouse(settings))
+    demo_company.create(company.warehouse, customers, seed)
+    return company
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A company that was refreshed once. Tests that change it set it right again."""
+    home = tmp_path_factory.mktemp("company")
+    made = new_company(home)
+    done = made.refresh()
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield made
+    embedded_server(home).stop()
