@@ -5,6 +5,7 @@ gets (registry.py).
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import igraph
@@ -44,8 +45,8 @@ def cluster(
     edges: np.ndarray,
     strengths: np.ndarray,
     *,
-    must: list[Pair] = (),  # type: ignore[assignment]
-    cannot: list[Pair] = (),  # type: ignore[assignment]
+    must: Sequence[Pair] = (),
+    cannot: Sequence[Pair] = (),
     conflicts: np.ndarray | None = None,
     max_size: int = MAX_CLUSTER,
     bridge_strength: float = BRIDGE_STRENGTH,
@@ -56,16 +57,15 @@ def cluster(
     that contradicts `cannot` or what came before it is refused. `conflicts` (n × 2) are kept apart unless a
     must-link joins them. Where nothing is at odds, clusters are the connected components.
     """
-    edges = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
-    strengths = np.asarray(strengths, dtype=float)
-    conflicts = np.empty((0, 2), dtype=np.int64) if conflicts is None else np.asarray(conflicts).reshape(-1, 2)
-    all_edges = np.vstack([edges, np.asarray(must, dtype=np.int64).reshape(-1, 2)])
+    edges, strengths = _as_pairs(edges), np.asarray(strengths, dtype=float)
+    conflicts = _as_pairs([] if conflicts is None else conflicts)
+    all_edges = np.vstack([edges, _as_pairs(must)])
     labels = components(nodes, all_edges)
     result = Clustering(labels.copy())
 
     _, counts = np.unique(labels, return_counts=True)
     sizes = dict(zip(np.unique(labels).tolist(), counts.tolist(), strict=True))
-    apart = np.vstack([conflicts, np.asarray(cannot, dtype=np.int64).reshape(-1, 2)])
+    apart = np.vstack([conflicts, _as_pairs(cannot)])
     troubled = {int(labels[a]) for a, b in apart.tolist() if labels[a] == labels[b]}
     troubled |= {label for label, size in sizes.items() if size > max_size}
     troubled |= _with_weak_links(labels, edges, strengths, bridge_strength, sizes)
@@ -97,7 +97,11 @@ def cluster(
     return result
 
 
-def _by_component(labels: np.ndarray, pairs: list[Pair] | list[list[int]]) -> dict[int, list[Pair]]:
+def _as_pairs(pairs: np.ndarray | Sequence[Pair]) -> np.ndarray:
+    return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _by_component(labels: np.ndarray, pairs: Iterable[Sequence[int]]) -> dict[int, list[Pair]]:
     found: dict[int, list[Pair]] = defaultdict(list)
     for a, b in pairs:
         if labels[a] == labels[b]:

@@ -141,9 +141,8 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
                 when has_loyalty_card then 'loyalty_card'
                 when not both_strong then null
                 when has_email and has_phone then 'email_and_phone'
-                -- A mailbox is one person's; only a second contradiction speaks against the same first name.
-                when has_email and given_fits and (family_state <> 'differs' or patronymic_state = 'same' or birth_date_state = 'same')
-                    then 'email'
+                -- A mailbox is one person's: with the same first name another surname is a married one.
+                when has_email and given_fits and (given_state = 'same' or family_state <> 'differs') then 'email'
                 -- A number is shared and handed on: the surname must fit too, or something else be the same.
                 when has_phone and given_fits and (family_state in ('same', 'typo') or patronymic_state = 'same'
                     or birth_date_state = 'same' or (family_state = 'unknown' and given_state = 'same')) then 'phone'

@@ -147,7 +147,10 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             key in (select form from given_forms) or (given_uses >= 4 and given_uses > 4 * family_uses) as is_given,
             regexp_matches(key, '{_PATRONYMIC}') as is_patronymic,
             regexp_replace(key, '(ov|ev)?(ich|inichna|ichna|na)$', '') in (select stem from stems) as has_root,
-            regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames) as is_family
+            family_fold(key) in (select family from surnames) or (family_uses >= 4 and family_uses > 4 * given_uses)
+                as is_surname,
+            regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames)
+                or (family_uses >= 4 and family_uses > 4 * given_uses) as is_family
         from keys
         """
     )
@@ -177,8 +180,8 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             select rid, key, position, latin from others
             where not is_initial
             qualify row_number() over (partition by rid order by
-                is_given::int * 10 + (hint = 'given')::int * 5 - (hint = 'family')::int * 5
-                - (is_family and not is_given)::int * 4
+                is_given::int * 14 + (hint = 'given')::int * 5 - (hint = 'family')::int * 5
+                - (is_family and not is_given)::int * 4 - (is_surname and not is_given)::int * 8
                 + coalesce((nth = patronymic_nth - 1)::int, 0) * 3 desc, position) = 1
                 -- A lone word that is no given name by dictionary or field is a surname.
                 and (is_given or hint = 'given' and (not is_family or words > 1)

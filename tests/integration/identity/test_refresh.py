@@ -1,0 +1,127 @@
+"""The daily step on a real PostgreSQL: first run, skipped run, change, decision, failure in the middle."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.errors import WarehouseError
+from dagster_project.identity import refresh, store, train
+from dagster_project.identity.standardise import RECORD_COLUMNS
+from dagster_project.warehouse import Warehouse
+from tests.unit.identity.people import company
+
+TIMES = ("created_at", "updated_at", "deleted_at")
+
+
+@pytest.fixture
+def filled(clean_warehouse: Warehouse) -> Warehouse:
+    """A warehouse with the cards of 150 invented people."""
+    records, identifiers, _ = company(150, seed=3)
+    for name in RECORD_COLUMNS:
+        if name not in records.column_names:
+            kind = pa.bool_() if name == "is_company" else pa.timestamp("us", tz="UTC") if name in TIMES else pa.string()
+            records = records.append_column(name, pa.nulls(records.num_rows, kind))
+    clean_warehouse.write(records.select(RECORD_COLUMNS), "intermediate", "customer_records")
+    clean_warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
+    return clean_warehouse
+
+
+def rows(warehouse: Warehouse, query: str) -> list[Any]:
+    with warehouse.begin() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def do(warehouse: Warehouse, statement: str) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(statement))
+
+
+def ids(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+    found = rows(warehouse, "select source_system, source_record_id, customer_id from identity.record_customers")
+    return {(system, record): customer for system, record, customer in found}
+
+
+def state(warehouse: Warehouse) -> list[Any]:
+    return [
+        rows(warehouse, f"select * from identity.{table} order by 1, 2, 3, 4")
+        for table in ("record_customers", "edges", "customers", "customer_id_events", "review_queue", "runs")
+    ]
+
+
+def test_runs_one_after_another(filled: Warehouse) -> None:
+    first = refresh(filled, "r1")
+    cards = rows(filled, "select count(*) from intermediate.customer_records")[0][0]
+    before = ids(filled)
+    assert len(before) == first.records == cards
+    assert first.customers == len(set(before.values())) == first.created < cards
+    assert rows(filled, "select count(*) from identity.models where is_current") == [(1,)]
+    assert rows(filled, "select count(*) > 50 from identity.model_term_frequencies") == [(True,)]
+    assert rows(filled, "select model_version, is_skipped from identity.runs") == [(first.model_version, False)]
+
+    skipped = refresh(filled, "r2")
+    assert skipped.is_skipped and skipped.customers == first.customers
+    assert ids(filled) == before
+    assert rows(filled, "select run_id, is_skipped from identity.runs order by started_at") == [("r1", False), ("r2", True)]
+
+    # One card goes: nobody else's ID changes, and it has its own again when it is back.
+    system, gone = next(iter(sorted(before)))
+    do(filled, f"update intermediate.customer_records set deleted_at = now() where source_record_id = '{gone}'")
+    refresh(filled, "r3")
+    after = ids(filled)
+    assert (system, gone) not in after
+    assert after == {key: customer for key, customer in before.items() if key != (system, gone)}
+    assert rows(filled, "select count(*) from identity.record_customers where since_run_id <> 'r1'") == [(0,)]
+    do(filled, "update intermediate.customer_records set deleted_at = null")
+    refresh(filled, "r4")
+    assert ids(filled) == before
+
+
+def test_a_decision_changes_the_next_run_and_a_retraining_keeps_it(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    left, right = rows(
+        filled,
+        "select distinct on (source_system_l) source_record_id_l, source_record_id_r from identity.edges where is_used"
+        " and source_system_l = 'crm' order by source_system_l, 1, 2",
+    )[0]
+    systems = rows(
+        filled, f"select source_system, source_record_id from identity.record_customers where source_record_id in ('{left}', '{right}')"
+    )
+    by_record = {record: system for system, record in systems}
+    do(
+        filled,
+        "insert into identity.decisions (source_system_l, source_record_id_l, source_system_r, source_record_id_r, verdict,"
+        f" author) values ('{by_record[left]}', '{left}', '{by_record[right]}', '{right}', 'different', 'steward')",
+    )
+    summary = refresh(filled, "r2")
+    assert not summary.is_skipped
+    found = ids(filled)
+    assert found[by_record[left], left] != found[by_record[right], right]
+    train(filled)
+    refresh(filled, "r3")
+    found = ids(filled)
+    assert found[by_record[left], left] != found[by_record[right], right]
+
+
+def test_a_run_that_fails_leaves_the_last_state_whole(filled: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    refresh(filled, "r1")
+    before = state(filled)
+    do(filled, "update intermediate.customer_records set full_name = null, family_name = 'Другова' where source_system = 'crm'")
+
+    def die(*_: Any) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(store, "_write_summary", die)
+    with pytest.raises(RuntimeError, match="killed"):
+        refresh(filled, "r2")
+    assert state(filled) == before
+    monkeypatch.undo()
+    again = refresh(filled, "r2")
+    assert not again.is_skipped
+    assert rows(filled, "select count(distinct customer_id) from identity.record_customers") == [(again.customers,)]
+
+
+def test_without_cards_it_says_what_to_do(clean_warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="dbt build"):
+        refresh(clean_warehouse, "r1")
