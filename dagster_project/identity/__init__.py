@@ -12,4 +12,14 @@ from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution, resolve
 from dagster_project.identity.store import RunSummary
 
-__all__ = ["Previous", "Resolution", "RunSummary", "Score", "b_cubed", "pairwise", "refresh", "resolve", "train"]
+__all__ = [
+    "Previous",
+    "Resolution",
+    "RunSummary",
+    "Score",
+    "b_cubed",
+    "pairwise",
+    "refresh",
+    "resolve",
+    "train",
+]

@@ -87,7 +87,10 @@ def cluster(
         result.cut |= dict.fromkeys(bridges, "weak_bridge")
         _agglomerate(
             members,
-            [(int(edges[i, 0]), int(edges[i, 1])) for i in sorted(own, key=lambda i: (-strengths[i], *edges[i].tolist()))],
+            [
+                (int(edges[i, 0]), int(edges[i, 1]))
+                for i in sorted(own, key=lambda i: (-strengths[i], *edges[i].tolist()))
+            ],
             must_by[label],
             cannot_by[label],
             conflict_by[label],

@@ -67,7 +67,8 @@ def _macros() -> list[str]:
 def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
     """A fresh in-memory session with macros and the tables given_forms, surnames, not_names, email_domains.
 
-    given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form is itself that name), rank.
+    given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form
+    is itself that name), rank.
     """
     con = duckdb.connect(":memory:")
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
@@ -92,7 +93,8 @@ def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
             from (select *, row_number() over () as rank from diminutives_raw) v
             join own on own.canonical = name_key(v.name)
         )
-        select form, canonical, any_value(latin) as latin, any_value(gender) as gender, bool_or(is_own) as is_own, min(rank) as rank
+        select form, canonical, any_value(latin) as latin, any_value(gender) as gender,
+            bool_or(is_own) as is_own, min(rank) as rank
         from forms group by form, canonical;
         create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
         create table not_names as select distinct lower(word) as word from not_names_raw;

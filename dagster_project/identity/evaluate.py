@@ -55,7 +55,9 @@ def b_cubed(truth: pa.Table, predicted: pa.Table) -> Score:
         join (select entity_id, sum(n) as size from cells group by 1) e using (entity_id)
         """,
     )
-    return _score(1.0 if precision is None else float(precision), 1.0 if recall is None else float(recall), int(records))
+    return _score(
+        1.0 if precision is None else float(precision), 1.0 if recall is None else float(recall), int(records)
+    )
 
 
 def _score(precision: float, recall: float, records: int) -> Score:
@@ -74,7 +76,7 @@ def _judged(truth: pa.Table, predicted: pa.Table, query: str) -> tuple:
         create table cells as
         select coalesce(p.customer_id, '(alone) ' || t.source_system || '|' || t.source_record_id) as customer_id,
             t.entity_id, count(*) as n
-        from (select * from truth {linkable}) t left join predicted p using ({', '.join(KEY)})
+        from (select * from truth {linkable}) t left join predicted p using ({", ".join(KEY)})
         group by all
         """
     )

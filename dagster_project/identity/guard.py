@@ -47,9 +47,9 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
                 else 'differs' end as given_state,
             case when list_has_any(l.families, r.families) or (l.given = r.family and r.given = l.family) then 'same'
                 when jaro_winkler_similarity(l.family, r.family) >= 0.93 then 'typo'
-                else {_STATE.format('family')} end as family_state,
+                else {_STATE.format("family")} end as family_state,
             given_state in ('same', 'typo') or (given_state = 'near' and family_state in ('same', 'typo')) as given_fits,
-            {_STATE.format('patronymic')} as patronymic_state,
+            {_STATE.format("patronymic")} as patronymic_state,
             case
                 when l.birth_date is null or r.birth_date is null then 'unknown'
                 when l.birth_date = r.birth_date then 'same'
@@ -73,7 +73,8 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
             when given_state = 'differs' then 'given_name_differs'
             when gender_differs and given_state <> 'same' then 'gender_differs'
             when patronymic_state = 'differs' and not (has_email and birth_date_state = 'same') then 'patronymic_differs'
-            when birth_date_state = 'differs' and not ((has_email or has_phone) and family_state in ('same', 'typo')) then 'birth_date_differs'
+            when birth_date_state = 'differs'
+                and not ((has_email or has_phone) and family_state in ('same', 'typo')) then 'birth_date_differs'
             when given_state = 'near' and family_state not in ('same', 'typo') then 'given_name_differs'
             when birth_date_state = 'differs' and given_state <> 'same' then 'birth_date_differs'
             when not (has_phone or has_email or has_loyalty_card or has_login or has_messenger or has_tax_id or same_home

@@ -27,7 +27,10 @@ RULE_STRENGTH = {
 
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
 _BLOCKING = {
-    "family+birth_date": "select pid, concat_ws('|', family, birth_date) from profiles where is_strong and family is not null and birth_date is not null",
+    "family+birth_date": (
+        "select pid, concat_ws('|', family, birth_date) from profiles"
+        " where is_strong and family is not null and birth_date is not null"
+    ),
     "given+birth_date": "select pid, concat_ws('|', given, birth_date) from profiles where is_strong and birth_date is not null",
     "initials+birth_date": (
         "select pid, concat_ws('|', least(left(family, 2), left(given, 2)), greatest(left(family, 2), left(given, 2)),"
@@ -49,7 +52,10 @@ _BLOCKING = {
         "select pid, concat_ws('|', given, patronymic, city) from profiles"
         " where is_strong and patronymic is not null and city is not null"
     ),
-    "names+city": "select pid, concat_ws('|', given, family, city) from profiles where is_strong and family is not null and city is not null",
+    "names+city": (
+        "select pid, concat_ws('|', given, family, city) from profiles"
+        " where is_strong and family is not null and city is not null"
+    ),
     "names_in_any_order": (
         "select pid, least(given, family) || '|' || greatest(given, family) from profiles"
         " where is_strong and family is not null"
@@ -94,7 +100,9 @@ def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute(
         "create or replace table blocks as select distinct rule, pid, key from ("
-        + " union all ".join(f"select '{rule}' as rule, * from ({sql}) t(pid, key)" for rule, sql in _BLOCKING.items())
+        + " union all ".join(
+            f"select '{rule}' as rule, * from ({sql}) t(pid, key)" for rule, sql in _BLOCKING.items()
+        )
         + ") where key is not null"
     )
     con.execute(
@@ -151,7 +159,7 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
         )
         select r.pid_l, r.pid_r,
             case when rule is not null then 'deterministic:' || rule else 'splink' end as linked_by,
-            case rule {' '.join(f"when '{rule}' then {strength}" for rule, strength in RULE_STRENGTH.items())}
+            case rule {" ".join(f"when '{rule}' then {strength}" for rule, strength in RULE_STRENGTH.items())}
                 else s.match_weight end as strength,
             s.match_weight, s.match_probability, s.comparisons,
             coalesce(veto.reason is null and (rule is not null or s.match_probability >= {threshold}), false) as is_used,
@@ -200,7 +208,8 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
                 and (w2.given_initial is null or list_contains(list_transform(u.givens, lambda g: left(g, 1)), w2.given_initial))
                 and (w2.patronymic is null or u.patronymic is null or w2.patronymic = u.patronymic)
                 and (w2.birth_date is null or u.birth_date is null or w2.birth_date = u.birth_date)
-                and not exists (select 1 from kept_apart a where a.pid_l = least(w.pid, u.pid) and a.pid_r = greatest(w.pid, u.pid))
+                and not exists (select 1 from kept_apart a
+                    where a.pid_l = least(w.pid, u.pid) and a.pid_r = greatest(w.pid, u.pid))
             group by w.pid, i.kind, u.cluster
         ), ranked as (
             select *, count(*) over (partition by pid, kind) as holders,
@@ -230,7 +239,8 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
         -- Cards without a name and without any holder: the same contact is all there is to know of them.
         insert into links
         with free as (
-            select w.pid, i.kind, i.value, p.families, p.given_initial, p.birth_date from weak w join profile_identifiers i using (pid)
+            select w.pid, i.kind, i.value, p.families, p.given_initial, p.birth_date
+            from weak w join profile_identifiers i using (pid)
             join profiles p using (pid)
             where i.kind in ('phone', 'email') and w.pid not in (select pid from holders)
         )

@@ -154,20 +154,27 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
     linker = _linker(con, "training_profiles", _settings())
     report: dict[str, Any] = {"profiles": strong, "sessions": {}, "defaults": []}
     if strong >= 2:
-        _quietly(linker.training.estimate_u_using_random_sampling, max_pairs=MAX_U_PAIRS, seed=SEED, num_chunks=1)
+        _quietly(
+            linker.training.estimate_u_using_random_sampling, max_pairs=MAX_U_PAIRS, seed=SEED, num_chunks=1
+        )
         report["prior"] = _prior(linker)
         for session in _SESSIONS:
             report["sessions"]["+".join(session)] = _train_session(con, linker, session)
     settings = linker.misc.save_model_to_json(out_path=None)
     report["defaults"] = _mend(settings)
-    frequencies = con.sql(
-        " union all ".join(
-            f"select '{column}' as column_name, {column} as value,"
-            f" count(*) / sum(count(*)) over () as frequency from training_profiles where {column} is not null"
-            f" group by {column}"
-            for column in TERM_FREQUENCY_COLUMNS
+    frequencies = (
+        con.sql(
+            " union all ".join(
+                f"select '{column}' as column_name, {column} as value,"
+                f" count(*) / sum(count(*)) over () as frequency from training_profiles where {column} is not null"
+                f" group by {column}"
+                for column in TERM_FREQUENCY_COLUMNS
+            )
         )
-    ).to_arrow_table().cast(TERM_FREQUENCIES).sort_by([("column_name", "ascending"), ("value", "ascending")])
+        .to_arrow_table()
+        .cast(TERM_FREQUENCIES)
+        .sort_by([("column_name", "ascending"), ("value", "ascending")])
+    )
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(str(frequencies.to_pydict()).encode())
     return Model("m-" + digest.hexdigest()[:12], trained_at, settings, report, frequencies)
@@ -184,7 +191,9 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
             " match_probability double, comparisons varchar)"
         )
         return
-    con.execute(f"create or replace table scored_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles")
+    con.execute(
+        f"create or replace table scored_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles"
+    )
     con.execute(
         f"create or replace table blocked_pairs as select '0' as match_key, pid_l as join_key_l,"
         f" pid_r as join_key_r from {pairs}"
@@ -203,7 +212,8 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
     predicted = _quietly(linker.inference.predict, warning_mode="never").physical_name
     columns = {row[0] for row in con.execute(f"describe {predicted}").fetchall()}
     parts = ", ".join(
-        f"'{name}', json_object('level', {_label(name)}, 'weight', round({_weight(name, columns)}, 3))" for name in COMPARISONS
+        f"'{name}', json_object('level', {_label(name)}, 'weight', round({_weight(name, columns)}, 3))"
+        for name in COMPARISONS
     )
     con.execute(
         f"""
@@ -222,7 +232,11 @@ def _weight(name: str, columns: set[str]) -> str:
 
 def _label(name: str) -> str:
     labels = ["missing", *(label for label, *_ in reversed(COMPARISONS[name][1]))]
-    return f"case gamma_{name} " + " ".join(f"when {i - 1} then '{label}'" for i, label in enumerate(labels)) + " end"
+    return (
+        f"case gamma_{name} "
+        + " ".join(f"when {i - 1} then '{label}'" for i, label in enumerate(labels))
+        + " end"
+    )
 
 
 def _settings() -> SettingsCreator:
@@ -271,7 +285,11 @@ def _quietly(work: Any, *arguments: Any, **named: Any) -> Any:
 
 def _prior(linker: Linker) -> float | None:
     # What exact agreements find is taken for 60 % of what there is.
-    rules = [block_on("email_1", "given"), block_on("phone_1", "given"), block_on("family", "given", "birth_date")]
+    rules = [
+        block_on("email_1", "given"),
+        block_on("phone_1", "given"),
+        block_on("family", "given", "birth_date"),
+    ]
     try:
         _quietly(linker.training.estimate_probability_two_random_records_match, rules, recall=0.6)
     except ValueError:
@@ -320,7 +338,10 @@ def _mend(settings: dict[str, Any]) -> list[str]:
             u_seen = level["u_probability"]
             level["u_probability"] = max(u_seen - prior * level["m_probability"], min(u_seen, u))
         best, worst = levels[0], levels[-1]
-        if not best["m_probability"] > best["u_probability"] or not worst["m_probability"] < worst["u_probability"]:
+        if (
+            not best["m_probability"] > best["u_probability"]
+            or not worst["m_probability"] < worst["u_probability"]
+        ):
             for level, (_, _, m, u) in zip(levels, COMPARISONS[name][1], strict=True):
                 level["m_probability"], level["u_probability"] = m, u
             mended.append(name)

@@ -80,7 +80,9 @@ def refresh(
     return summary
 
 
-def train(warehouse: Warehouse, *, company_phones: Sequence[str] = (), progress: Progress | None = None) -> Model:
+def train(
+    warehouse: Warehouse, *, company_phones: Sequence[str] = (), progress: Progress | None = None
+) -> Model:
     """Trains a model on the warehouse's cards and makes it the current one; the next refresh scores with it."""
     store.ensure_tables(warehouse)
     records, identifiers = store.read_cards(warehouse)

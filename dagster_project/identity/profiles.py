@@ -10,7 +10,16 @@ import duckdb
 
 # What the model sees of a profile; unique_id is the pid.
 PROFILE_COLUMNS = (
-    *("unique_id", "given", "givens", "given_known", "given_initial", "patronymic", "patronymic_initial", "family"),
+    *(
+        "unique_id",
+        "given",
+        "givens",
+        "given_known",
+        "given_initial",
+        "patronymic",
+        "patronymic_initial",
+        "family",
+    ),
     *("families", "gender", "birth_date", "phones", "emails", "mailboxes", "phone_1", "email_1", "mailbox_1"),
     *("street", "house", "flat", "city", "postcode"),
 )

@@ -4,7 +4,7 @@ Belongs here: the order of the steps. Does not belong here: any step's own logic
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -58,7 +58,7 @@ def prepare(
     records: pa.Table,
     identifiers: pa.Table,
     decisions: pa.Table | None = None,
-    company_phones: list[str] | tuple[str, ...] = (),
+    company_phones: Sequence[str] = (),
 ) -> None:
     """Standardised cards, their profiles and the stewards' decisions as tables of `con`: what training needs."""
     standardise.load(con, records, identifiers)
@@ -77,7 +77,7 @@ def resolve(
     *,
     run_id: str = "run",
     at: dt.datetime | None = None,
-    company_phones: list[str] | tuple[str, ...] = (),
+    company_phones: Sequence[str] = (),
     progress: Progress | None = None,
     con: duckdb.DuckDBPyConnection | None = None,
 ) -> Resolution:
@@ -140,7 +140,12 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> Clustering:
         "select pid_l, pid_r, strength from links where is_used order by strength desc, pid_l, pid_r"
     ).fetchnumpy()
     edges = np.column_stack([used["pid_l"], used["pid_r"]]).astype(np.int64).reshape(-1, 2)
-    _register(con, "components", "component", components(nodes, np.vstack([edges, np.reshape(must, (-1, 2)).astype(np.int64)])))
+    _register(
+        con,
+        "components",
+        "component",
+        components(nodes, np.vstack([edges, np.reshape(must, (-1, 2)).astype(np.int64)])),
+    )
     guard.find_conflicts(con)
     conflicts = con.execute("select pid_l, pid_r from conflicts order by all").fetchnumpy()
     clustering = cluster(
@@ -181,7 +186,11 @@ def _pairs(con: duckdb.DuckDBPyConnection, query: str) -> list[Pair]:
 
 
 def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str) -> Resolution:
-    cuts = [(a, b, reason) for (a, b), reason in clustering.cut.items() if clustering.labels[a] != clustering.labels[b]]
+    cuts = [
+        (a, b, reason)
+        for (a, b), reason in clustering.cut.items()
+        if clustering.labels[a] != clustering.labels[b]
+    ]
     cuts += [(min(pair), max(pair), "contradicting_decisions") for pair in clustering.refused]
     con.register(
         "cuts",
@@ -236,7 +245,9 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
 
         create or replace table review as
         with sizes as (
-            select m.pid, count(*) over (partition by c.cluster) as size, c.cluster from members m join clusters c using (pid)
+            select distinct pid, size, cluster from (
+                select m.pid, c.cluster, count(*) over (partition by c.cluster) as size
+                from members m join clusters c using (pid))
         ), doubts as (
             select pid_l, pid_r, reason, 1 as rank from cuts
             union all
@@ -249,7 +260,7 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
         select d.pid_l, d.pid_r, d.reason, j.match_probability,
             l.size * r.size * greatest(4 * coalesce(j.match_probability, 0.5) * (1 - coalesce(j.match_probability, 0.5)), 0.05)
                 as gain
-        from doubts d join (select distinct * from sizes) l on l.pid = d.pid_l join (select distinct * from sizes) r on r.pid = d.pid_r
+        from doubts d join sizes l on l.pid = d.pid_l join sizes r on r.pid = d.pid_r
         left join judged j using (pid_l, pid_r)
         where l.cluster <> r.cluster
             and not exists (select 1 from kept_apart a where a.pid_l = d.pid_l and a.pid_r = d.pid_r)
@@ -274,7 +285,9 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
         "retired": kinds.get("retired", 0),
     }
     return Resolution(
-        record_customers=_arrow(con, "select * from record_customers order by 1, 2").cast(registry.RECORD_CUSTOMERS),
+        record_customers=_arrow(con, "select * from record_customers order by 1, 2").cast(
+            registry.RECORD_CUSTOMERS
+        ),
         edges=_arrow(con, "select * from edges order by 1, 2, 3, 4"),
         customers=_arrow(con, "select * from customers_now order by 1").cast(registry.CUSTOMERS),
         departed=_arrow(con, "select * from departed_now order by 1, 2").cast(registry.DEPARTED),

@@ -21,9 +21,9 @@ IDENTIFIER_COLUMNS = ("source_system", "source_record_id", "kind", "value")
 DEFAULT_REGION = "RU"
 
 _PATRONYMIC = r"^.+(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
-_FAMILY = (
-    r"^.{2,}(ov|ev|in|ski|ova|eva|ina|skaia|enko|uk|ko|ian|ents|dze|shvili|vich|ets|ak|ik|aia|oi|ih|ulin|off|eff)$"
-)
+_FAMILY = r"^.{2,}(ov|ev|in|ski|ova|eva|ina|skaia|enko|uk|ko|ian|ents|dze|shvili|vich|ets|ak|ik|aia|oi|ih|ulin|off|eff)$"
+# SQL: what remains of a patronymic's key without its ending.
+_STEM = "regexp_replace(key, '(ov|ev)?(ich|inichna|ichna|na)$', '')"
 _LAYOUT = r"""^[a-z\[\];',.`]*[a-z][a-z\[\];',.`]+$"""
 
 
@@ -37,7 +37,9 @@ def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Tabl
         ("identifiers", identifiers, IDENTIFIER_COLUMNS),
     ):
         con.register("incoming", table)
-        kinds = {"is_company": "boolean"} | dict.fromkeys(("created_at", "updated_at", "deleted_at"), "timestamptz")
+        kinds = {"is_company": "boolean"} | dict.fromkeys(
+            ("created_at", "updated_at", "deleted_at"), "timestamptz"
+        )
         chosen = ", ".join(
             f"try_cast({column} as {kinds.get(column, 'varchar')}) as {column}"
             if column in table.column_names
@@ -72,8 +74,8 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
             n.given, n.givens, coalesce(n.given_known, false) as given_known, n.given_initial,
             n.patronymic, n.patronymic_initial, n.family, n.families,
             coalesce(n.gender, case when lower(r.gender) in ('male', 'female') then lower(r.gender) end) as gender,
-            {_birth_date('r.birth_date')} as birth_date,
-            {_city('r.city')} as city,
+            {_birth_date("r.birth_date")} as birth_date,
+            {_city("r.city")} as city,
             case when regexp_full_match(trim(r.postcode), '[0-9]{{6}}') and r.postcode not in ('000000', '123456')
                 then trim(r.postcode) end as postcode,
             a.street, a.house, a.flat
@@ -118,7 +120,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
     )
     _repair_words(con)
     con.execute(
-        f"""
+        """
         create or replace table parts as
         with split as (
             select w.rid, w.hint, w.field, w.place, i as inner_place, part
@@ -146,7 +148,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             -- A word that its field calls a given name again and again is one, dictionary or not.
             key in (select form from given_forms) or (given_uses >= 4 and given_uses > 4 * family_uses) as is_given,
             regexp_matches(key, '{_PATRONYMIC}') as is_patronymic,
-            regexp_replace(key, '(ov|ev)?(ich|inichna|ichna|na)$', '') in (select stem from stems) as has_root,
+            {_STEM} in (select stem from stems) as has_root,
             family_fold(key) in (select family from surnames) or (family_uses >= 4 and family_uses > 4 * given_uses)
                 as is_surname,
             regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames)
@@ -254,41 +256,40 @@ def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute(
         f"""
-        create or replace table repaired as
-        with words as (select distinct word from written),
-        mended as (
-            select word, case when regexp_matches(word, '[а-я]') and regexp_matches(word, '[a-z]')
+        create or replace table candidates as
+        with mended as (
+            select distinct word, case when regexp_matches(word, '[а-я]') and regexp_matches(word, '[a-z]')
                 then homoglyphs_mended(word) else word end as plain
-            from words
-        ), candidates as (
+            from written
+        ), typed as (
             select word, plain,
                 case when regexp_matches(plain, $re${_LAYOUT}$re$) then from_latin_keys(plain)
                     when regexp_matches(plain, '^[а-я]{{3,}}$') then from_cyrillic_keys(plain) end as other
             from mended
-        ), common as (
-            select family_fold(name_key(word)) as family from written where hint = 'family'
-            group by 1 having count(distinct rid) >= 3
+        )
+        select *, name_key(plain) as key, name_key(other) as other_key from typed;
+
+        create or replace table repaired as
+        with surnames_seen as (
+            select family_fold(c.key) as family from written w join candidates c using (word) where w.hint = 'family'
+            group by 1 having count(distinct w.rid) >= 3
             union select family from surnames
-        ), judged as (
-            select *, known(plain) as is_known, known(other) as other_known
-            from candidates
+        ), stems as (
+            select distinct regexp_replace(canonical, '[aeiou]+$', '') as stem from given_forms where is_own
+        ), keys as (
+            select key from candidates union select other_key from candidates
+        ), known as (
+            select key from keys where length(key) >= 3 and (key in (select form from given_forms)
+                or family_fold(key) in (select family from surnames_seen)
+                or (regexp_matches(key, '{_PATRONYMIC}') and {_STEM} in (select stem from stems)))
         )
         select word, list_filter(regexp_split_to_array(
-                case when other_known and not is_known then other else plain end, '[\\s.,;:/()"«»_]+'
+                case when other_key in (select key from known) and coalesce(key not in (select key from known), true)
+                    then other else plain end, '[\\s.,;:/()"«»_]+'
             ), lambda part: part <> '') as parts
-        from judged
-        """.replace("known(plain)", _known("plain")).replace("known(other)", _known("other"))
-    )
-
-
-def _known(word: str) -> str:
-    key = f"name_key({word})"
-    stem = f"regexp_replace({key}, '(ov|ev)?(ich|inichna|ichna|na)$', '')"
-    return (
-        f"coalesce(length({key}) >= 3 and ({key} in (select form from given_forms)"
-        f" or family_fold({key}) in (select family from common)"
-        f" or (regexp_matches({key}, '{_PATRONYMIC}') and {stem} in"
-        " (select regexp_replace(canonical, '[aeiou]+$', '') from given_forms where is_own))), false)"
+        from candidates;
+        drop table candidates;
+        """
     )
 
 
@@ -392,7 +393,11 @@ def _e164(written: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     national = len(str(number.national_number))
-    if not phonenumbers.is_possible_number(number) or national < 7 or (number.country_code == 7 and national != 10):
+    if (
+        not phonenumbers.is_possible_number(number)
+        or national < 7
+        or (number.country_code == 7 and national != 10)
+    ):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -433,9 +438,7 @@ def _birth_date(column: str) -> str:
 
 
 def _city(column: str) -> str:
-    plain = (
-        f"trim(regexp_replace(replace(lower({column}), 'ё', 'е'), '^(г\\.|гор\\.|город |г |gorod |g\\.)', ''), ' .,')"
-    )
+    plain = f"trim(regexp_replace(replace(lower({column}), 'ё', 'е'), '^(г\\.|гор\\.|город |г |gorod |g\\.)', ''), ' .,')"
     key = f"name_key(replace({plain}, ' ', '-'))"
     return (
         f"case when {key} in ('spb', 'piter', 'sankt-peterburg', 'st-petersburg', 'saint-petersburg', 's-peterburg',"

@@ -141,7 +141,9 @@ def read_model(warehouse: Warehouse) -> Model | None:
     """The current model, or None where none was trained yet."""
     with warehouse.begin() as connection:
         row = connection.execute(
-            sa.text(f"select model_version, trained_at, settings, training from {IDENTITY}.models where is_current")
+            sa.text(
+                f"select model_version, trained_at, settings, training from {IDENTITY}.models where is_current"
+            )
         ).one_or_none()
     if row is None:
         return None
@@ -149,7 +151,9 @@ def read_model(warehouse: Warehouse) -> Model | None:
         f"select column_name, value, frequency from {IDENTITY}.model_term_frequencies"
         f" where model_version = '{row.model_version}'"
     )
-    return Model(row.model_version, row.trained_at, row.settings, row.training, frequencies.cast(TERM_FREQUENCIES))
+    return Model(
+        row.model_version, row.trained_at, row.settings, row.training, frequencies.cast(TERM_FREQUENCIES)
+    )
 
 
 def write_model(warehouse: Warehouse, model: Model) -> None:
@@ -254,5 +258,3 @@ def _write_summary(cursor: adbc.Cursor, summary: RunSummary) -> None:
         f" {', '.join(f'{name} = excluded.{name}' for name in row if name != 'run_id')}",
         tuple(row.values()),
     )
-
-

@@ -21,7 +21,13 @@ def filled(clean_warehouse: Warehouse) -> Warehouse:
     records, identifiers, _ = company(150, seed=3)
     for name in RECORD_COLUMNS:
         if name not in records.column_names:
-            kind = pa.bool_() if name == "is_company" else pa.timestamp("us", tz="UTC") if name in TIMES else pa.string()
+            kind = (
+                pa.bool_()
+                if name == "is_company"
+                else pa.timestamp("us", tz="UTC")
+                if name in TIMES
+                else pa.string()
+            )
             records = records.append_column(name, pa.nulls(records.num_rows, kind))
     clean_warehouse.write(records.select(RECORD_COLUMNS), "intermediate", "customer_records")
     clean_warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
@@ -39,7 +45,9 @@ def do(warehouse: Warehouse, statement: str) -> None:
 
 
 def ids(warehouse: Warehouse) -> dict[tuple[str, str], str]:
-    found = rows(warehouse, "select source_system, source_record_id, customer_id from identity.record_customers")
+    found = rows(
+        warehouse, "select source_system, source_record_id, customer_id from identity.record_customers"
+    )
     return {(system, record): customer for system, record, customer in found}
 
 
@@ -58,16 +66,24 @@ def test_runs_one_after_another(filled: Warehouse) -> None:
     assert first.customers == len(set(before.values())) == first.created < cards
     assert rows(filled, "select count(*) from identity.models where is_current") == [(1,)]
     assert rows(filled, "select count(*) > 50 from identity.model_term_frequencies") == [(True,)]
-    assert rows(filled, "select model_version, is_skipped from identity.runs") == [(first.model_version, False)]
+    assert rows(filled, "select model_version, is_skipped from identity.runs") == [
+        (first.model_version, False)
+    ]
 
     skipped = refresh(filled, "r2")
     assert skipped.is_skipped and skipped.customers == first.customers
     assert ids(filled) == before
-    assert rows(filled, "select run_id, is_skipped from identity.runs order by started_at") == [("r1", False), ("r2", True)]
+    assert rows(filled, "select run_id, is_skipped from identity.runs order by started_at") == [
+        ("r1", False),
+        ("r2", True),
+    ]
 
     # One card goes: nobody else's ID changes, and it has its own again when it is back.
     system, gone = next(iter(sorted(before)))
-    do(filled, f"update intermediate.customer_records set deleted_at = now() where source_record_id = '{gone}'")
+    do(
+        filled,
+        f"update intermediate.customer_records set deleted_at = now() where source_record_id = '{gone}'",
+    )
     refresh(filled, "r3")
     after = ids(filled)
     assert (system, gone) not in after
@@ -86,7 +102,8 @@ def test_a_decision_changes_the_next_run_and_a_retraining_keeps_it(filled: Wareh
         " and source_system_l = 'crm' order by source_system_l, 1, 2",
     )[0]
     systems = rows(
-        filled, f"select source_system, source_record_id from identity.record_customers where source_record_id in ('{left}', '{right}')"
+        filled,
+        f"select source_system, source_record_id from identity.record_customers where source_record_id in ('{left}', '{right}')",
     )
     by_record = {record: system for system, record in systems}
     do(
@@ -104,10 +121,15 @@ def test_a_decision_changes_the_next_run_and_a_retraining_keeps_it(filled: Wareh
     assert found[by_record[left], left] != found[by_record[right], right]
 
 
-def test_a_run_that_fails_leaves_the_last_state_whole(filled: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_leaves_the_last_state_whole(
+    filled: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refresh(filled, "r1")
     before = state(filled)
-    do(filled, "update intermediate.customer_records set full_name = null, family_name = 'Другова' where source_system = 'crm'")
+    do(
+        filled,
+        "update intermediate.customer_records set full_name = null, family_name = 'Другова' where source_system = 'crm'",
+    )
 
     def die(*_: Any) -> None:
         raise RuntimeError("killed")
@@ -119,7 +141,9 @@ def test_a_run_that_fails_leaves_the_last_state_whole(filled: Warehouse, monkeyp
     monkeypatch.undo()
     again = refresh(filled, "r2")
     assert not again.is_skipped
-    assert rows(filled, "select count(distinct customer_id) from identity.record_customers") == [(again.customers,)]
+    assert rows(filled, "select count(distinct customer_id) from identity.record_customers") == [
+        (again.customers,)
+    ]
 
 
 def test_without_cards_it_says_what_to_do(clean_warehouse: Warehouse) -> None:

@@ -27,7 +27,9 @@ def cards(*rows: dict[str, Any]) -> pa.Table:
 def identifiers(*rows: tuple[str, str, str]) -> pa.Table:
     """(record ID, kind, value) of system `s`."""
     values = list(zip(*[("s", *row) for row in rows], strict=True)) if rows else [()] * 4
-    return pa.table({name: pa.array(value, pa.string()) for name, value in zip(IDENTIFIER_COLUMNS, values, strict=True)})
+    return pa.table(
+        {name: pa.array(value, pa.string()) for name, value in zip(IDENTIFIER_COLUMNS, values, strict=True)}
+    )
 
 
 @pytest.fixture(scope="session")

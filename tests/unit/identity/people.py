@@ -9,29 +9,163 @@ import random
 
 import pyarrow as pa
 
-MEN = "Александр Дмитрий Сергей Андрей Алексей Максим Евгений Иван Михаил Артём Николай Павел Роман Юрий Илья".split()
-WOMEN = "Анна Мария Елена Ольга Наталья Екатерина Анастасия Ирина Татьяна Светлана Юлия Ксения Дарья Алина Полина".split()
+MEN = [
+    "Александр",
+    "Дмитрий",
+    "Сергей",
+    "Андрей",
+    "Алексей",
+    "Максим",
+    "Евгений",
+    "Иван",
+    "Михаил",
+    "Артём",
+    "Николай",
+    "Павел",
+    "Роман",
+    "Юрий",
+    "Илья",
+]
+WOMEN = [
+    "Анна",
+    "Мария",
+    "Елена",
+    "Ольга",
+    "Наталья",
+    "Екатерина",
+    "Анастасия",
+    "Ирина",
+    "Татьяна",
+    "Светлана",
+    "Юлия",
+    "Ксения",
+    "Дарья",
+    "Алина",
+    "Полина",
+]
 SHORT = dict(
     zip(
         MEN + WOMEN,
-        "Саша Дима Серёжа Андрюша Лёша Макс Женя Ваня Миша Тёма Коля Паша Рома Юра Илюша "
-        "Аня Маша Лена Оля Наташа Катя Настя Ира Таня Света Юля Ксюша Даша Алина Поля".split(),
+        [
+            "Саша",
+            "Дима",
+            "Серёжа",
+            "Андрюша",
+            "Лёша",
+            "Макс",
+            "Женя",
+            "Ваня",
+            "Миша",
+            "Тёма",
+            "Коля",
+            "Паша",
+            "Рома",
+            "Юра",
+            "Илюша",
+            "Аня",
+            "Маша",
+            "Лена",
+            "Оля",
+            "Наташа",
+            "Катя",
+            "Настя",
+            "Ира",
+            "Таня",
+            "Света",
+            "Юля",
+            "Ксюша",
+            "Даша",
+            "Алина",
+            "Поля",
+        ],
         strict=True,
     )
 )
-SURNAMES = (
-    "Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров Морозов Волков Щербаков Зайцев "
-    "Соловьёв Тихонов Цветков Юдин Хохлов Журавлёв Ершов Чистяков Мухин Блинов Рябов Бобров Дроздов Лавров Седов Жданов"
-).split()
+SURNAMES = [
+    "Иванов",
+    "Смирнов",
+    "Кузнецов",
+    "Попов",
+    "Васильев",
+    "Петров",
+    "Соколов",
+    "Михайлов",
+    "Новиков",
+    "Фёдоров",
+    "Морозов",
+    "Волков",
+    "Щербаков",
+    "Зайцев",
+    "Соловьёв",
+    "Тихонов",
+    "Цветков",
+    "Юдин",
+    "Хохлов",
+    "Журавлёв",
+    "Ершов",
+    "Чистяков",
+    "Мухин",
+    "Блинов",
+    "Рябов",
+    "Бобров",
+    "Дроздов",
+    "Лавров",
+    "Седов",
+    "Жданов",
+]
 FATHERS = {"Иван": "Иванов", "Пётр": "Петров", "Сергей": "Сергеев", "Андрей": "Андреев", "Юрий": "Юрьев"} | {
     "Николай": "Николаев", "Михаил": "Михайлов", "Дмитрий": "Дмитриев", "Олег": "Олегов", "Виктор": "Викторов"
 }  # fmt: skip
-CITIES = "Москва Казань Самара Пермь Тверь Омск".split()
-STREETS = "Ленина Мира Садовая Гагарина Лесная Победы Пушкина Заречная Школьная Набережная".split()
+CITIES = ["Москва", "Казань", "Самара", "Пермь", "Тверь", "Омск"]
+STREETS = [
+    "Ленина",
+    "Мира",
+    "Садовая",
+    "Гагарина",
+    "Лесная",
+    "Победы",
+    "Пушкина",
+    "Заречная",
+    "Школьная",
+    "Набережная",
+]
 LATIN = dict(
     zip(
         "абвгдезийклмнопрстуфхцчшщъыьэюяё",
-        "a b v g d e z i y k l m n o p r s t u f kh ts ch sh shch _ y _ e yu ya e".split(),
+        [
+            "a",
+            "b",
+            "v",
+            "g",
+            "d",
+            "e",
+            "z",
+            "i",
+            "y",
+            "k",
+            "l",
+            "m",
+            "n",
+            "o",
+            "p",
+            "r",
+            "s",
+            "t",
+            "u",
+            "f",
+            "kh",
+            "ts",
+            "ch",
+            "sh",
+            "shch",
+            "_",
+            "y",
+            "_",
+            "e",
+            "yu",
+            "ya",
+            "e",
+        ],
         strict=True,
     )
 ) | {"ж": "zh"}
@@ -52,7 +186,9 @@ def company(people: int, seed: int) -> tuple[pa.Table, pa.Table, pa.Table]:
 
     home: dict = {}
     for number in range(people):
-        if number % 4 == 1:  # the second of a couple: home, surname and, for one in three, the phone are shared
+        if (
+            number % 4 == 1
+        ):  # the second of a couple: home, surname and, for one in three, the phone are shared
             person = home | {"phone": home["phone"] if draw.random() < 0.33 else phone()}
             woman = not home["woman"]
         else:
@@ -71,7 +207,8 @@ def company(people: int, seed: int) -> tuple[pa.Table, pa.Table, pa.Table]:
             "family": person["surname"] + ("а" if woman else ""),
             "middle": father + ("на" if woman else "ич"),
             "birth_date": dt.date(1950, 1, 2) + dt.timedelta(days=draw.randint(0, 20000)),
-            "email": f"{latin(given)}.{latin(person['surname'])}{draw.randint(1, 9999)}@{draw.choice(['ya.ru', 'mail.ru', 'gmail.com'])}".lower(),
+            "email": f"{latin(given)}.{latin(person['surname'])}{draw.randint(1, 9999)}@".lower()
+            + draw.choice(["ya.ru", "mail.ru", "gmail.com"]),
         }
         home = person
         for system in ("crm", "erp", "shop", "shop", "calls"):
@@ -79,20 +216,30 @@ def company(people: int, seed: int) -> tuple[pa.Table, pa.Table, pa.Table]:
                 _card(draw, records, truth, person, system, f"P{number}")
     columns = list(dict.fromkeys(name for record in records for name in record))
     table = pa.table({name: pa.array([record.get(name) for record in records]) for name in columns})
-    nothing = pa.table({n: pa.array([], pa.string()) for n in ("source_system", "source_record_id", "kind", "value")})
+    nothing = pa.table(
+        {n: pa.array([], pa.string()) for n in ("source_system", "source_record_id", "kind", "value")}
+    )
     return table, nothing, pa.Table.from_pylist(truth)
 
 
 def _card(draw: random.Random, records: list, truth: list, person: dict, system: str, entity: str) -> None:
     key = f"{len(records):06}"
     number = person["phone"]
-    card: dict = {"source_system": system, "source_record_id": key, "created_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC)}
+    card: dict = {
+        "source_system": system,
+        "source_record_id": key,
+        "created_at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+    }
     card["phone"] = draw.choice(
         [f"8{number}", f"+7{number}", f"7{number}", f"8 ({number[:3]}) {number[3:6]}-{number[6:]}"]
     )
     given, family, middle = person["given"], person["family"], person["middle"]
     if system == "crm":
-        card |= {"given_name": given, "family_name": family, "middle_name": middle if draw.random() < 0.7 else None}
+        card |= {
+            "given_name": given,
+            "family_name": family,
+            "middle_name": middle if draw.random() < 0.7 else None,
+        }
         card["birth_date"] = person["birth_date"].isoformat() if draw.random() < 0.7 else "1900-01-01"
         card["email"] = person["email"] if draw.random() < 0.6 else None
     elif system == "erp":
@@ -107,11 +254,18 @@ def _card(draw: random.Random, records: list, truth: list, person: dict, system:
         if draw.random() < 0.1 and len(family) > 5:
             place = draw.randrange(1, len(family) - 2)
             family = family[:place] + family[place + 1] + family[place] + family[place + 2 :]
-        card |= {"given_name": given, "family_name": family, "email": person["email"].upper(), "city": person["city"]}
+        card |= {
+            "given_name": given,
+            "family_name": family,
+            "email": person["email"].upper(),
+            "city": person["city"],
+        }
         card["phone"] = card["phone"] if draw.random() < 0.8 else None
     records.append(card)
     # A number alone, or a name alone beside a placeholder, says nothing that could be linked.
-    known = card.get("email") or card.get("birth_date") or (card["phone"] and "999-99-99" not in card["phone"])
+    known = (
+        card.get("email") or card.get("birth_date") or (card["phone"] and "999-99-99" not in card["phone"])
+    )
     truth.append(
         {
             "source_system": system,

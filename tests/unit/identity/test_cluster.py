@@ -69,9 +69,13 @@ def test_a_steward_overrules_a_contradiction() -> None:
     st.lists(pairs, max_size=6),
     st.integers(2, NODES),
 )
-def test_constraints_always_hold(edges: dict, must: list, cannot: list, conflicts: list, max_size: int) -> None:
+def test_constraints_always_hold(
+    edges: dict, must: list, cannot: list, conflicts: list, max_size: int
+) -> None:
     cannot = [pair for pair in cannot if pair not in must]
-    result, labels = run(edges, must=must, cannot=cannot, conflicts=np.array(conflicts).reshape(-1, 2), max_size=max_size)
+    result, labels = run(
+        edges, must=must, cannot=cannot, conflicts=np.array(conflicts).reshape(-1, 2), max_size=max_size
+    )
     assert all(labels[a] != labels[b] for a, b in cannot)
     assert all(labels[a] == labels[b] for a, b in must if (a, b) not in result.refused)
     forced = components(NODES, np.array(must).reshape(-1, 2))

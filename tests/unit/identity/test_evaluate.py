@@ -8,7 +8,9 @@ from dagster_project.identity import b_cubed, pairwise
 
 def truth(*entities: str, linkable: list[bool] | None = None) -> pa.Table:
     keys = [str(i) for i in range(len(entities))]
-    table = pa.table({"source_system": ["s"] * len(keys), "source_record_id": keys, "entity_id": list(entities)})
+    table = pa.table(
+        {"source_system": ["s"] * len(keys), "source_record_id": keys, "entity_id": list(entities)}
+    )
     return table if linkable is None else table.append_column("is_linkable", pa.array(linkable))
 
 

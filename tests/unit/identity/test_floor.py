@@ -23,7 +23,9 @@ def test_precision_and_recall_keep_their_floor(model: Model, seed: int) -> None:
 
 def test_names_and_cities_alone_train_a_model_that_links_nobody_wrongly() -> None:
     records, identifiers, truth = company(200, 5)
-    bare = records.select(["source_system", "source_record_id", "full_name", "given_name", "family_name", "city"])
+    bare = records.select(
+        ["source_system", "source_record_id", "full_name", "given_name", "family_name", "city"]
+    )
     con = connect()
     prepare(con, bare, identifiers)
     poor = train_model(con, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))

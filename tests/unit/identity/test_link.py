@@ -29,15 +29,37 @@ def linked(groups: Groups, *rows: dict, **options: object) -> bool:
         (IVAN, {"full_name": "Ivan Ivanov", "phone": "+7 916 555-01-42"}),
         (IVAN, {"full_name": "Ваня", "phone": PHONE}),
         (IVAN, {"full_name": "Bdfyjd Bdfy", "phone": PHONE}),
-        ({"full_name": "Анна Петрова", "email": "annap@ya.ru"}, {"full_name": "Аня Сидорова", "email": "AnnaP@yandex.ru"}),
-        ({"full_name": "Анна Петрова", "loyalty_card": "7-700-1"}, {"full_name": "Аня", "loyalty_card": "77001"}),
-        ({"full_name": "Анна Петрова", "tax_id": "770123456789"}, {"full_name": "Анна Иванова", "tax_id": "770123456789"}),
+        (
+            {"full_name": "Анна Петрова", "email": "annap@ya.ru"},
+            {"full_name": "Аня Сидорова", "email": "AnnaP@yandex.ru"},
+        ),
+        (
+            {"full_name": "Анна Петрова", "loyalty_card": "7-700-1"},
+            {"full_name": "Аня", "loyalty_card": "77001"},
+        ),
+        (
+            {"full_name": "Анна Петрова", "tax_id": "770123456789"},
+            {"full_name": "Анна Иванова", "tax_id": "770123456789"},
+        ),
         ({"full_name": "Анна Петрова", "login_id": "anna"}, {"full_name": "Анна", "login_id": "Anna"}),
         (IVAN | {"parent_record_id": "2"}, {"full_name": "Смирнова Ольга"}),
-        (IVAN | {"messenger_kind": "telegram", "messenger_id": "5"}, {"messenger_kind": "Telegram", "messenger_id": "5"}),
         (
-            {"full_name": "Щербакова Юлия", "birth_date": "1980-03-04", "street": "ул. Мира, д. 5, кв. 7", "city": "Омск"},
-            {"full_name": "Julia Shcherbakova", "birth_date": "1980-04-03", "street": "Мира 5-7", "city": "Омск"},
+            IVAN | {"messenger_kind": "telegram", "messenger_id": "5"},
+            {"messenger_kind": "Telegram", "messenger_id": "5"},
+        ),
+        (
+            {
+                "full_name": "Щербакова Юлия",
+                "birth_date": "1980-03-04",
+                "street": "ул. Мира, д. 5, кв. 7",
+                "city": "Омск",
+            },
+            {
+                "full_name": "Julia Shcherbakova",
+                "birth_date": "1980-04-03",
+                "street": "Мира 5-7",
+                "city": "Омск",
+            },
         ),
     ],
     ids=str,
@@ -52,16 +74,28 @@ def test_one_person_is_linked(groups: Groups, one: dict, other: dict) -> None:
         (IVAN, {"full_name": "Иванова Мария", "phone": PHONE}),
         (IVAN | {"email": "ivi@bk.ru"}, {"full_name": "Иванов Игорь", "phone": PHONE, "email": "ivi@bk.ru"}),
         (IVAN, {"full_name": "Иванов Иван Сергеевич", "phone": PHONE}),
-        ({"full_name": "Мария Котова", "loyalty_card": "77001"}, {"full_name": "Марина Котова", "loyalty_card": "77001"}),
+        (
+            {"full_name": "Мария Котова", "loyalty_card": "77001"},
+            {"full_name": "Марина Котова", "loyalty_card": "77001"},
+        ),
         ({"full_name": "Иван Петров", "city": "Омск"}, {"full_name": "Иван Петров", "city": "Омск"}),
         (
             {"full_name": "Котов Олег", "birth_date": "1950-02-03", "street": "Мира 5-7"},
             {"full_name": "Котов Олег", "birth_date": "1985-11-27", "street": "Мира 5-7"},
         ),
-        ({"full_name": "Иван Котов", "phone": "+7 999 999-99-99"}, {"full_name": "Иван Котов", "phone": "+7 999 999-99-99"}),
-        ({"full_name": "Иван Котов", "email": "no@mail.ru"}, {"full_name": "Иван Котов", "email": "no@mail.ru"}),
+        (
+            {"full_name": "Иван Котов", "phone": "+7 999 999-99-99"},
+            {"full_name": "Иван Котов", "phone": "+7 999 999-99-99"},
+        ),
+        (
+            {"full_name": "Иван Котов", "email": "no@mail.ru"},
+            {"full_name": "Иван Котов", "email": "no@mail.ru"},
+        ),
         ({"full_name": "Иван Котов", "login_id": "x"}, {"full_name": "Пётр Белов", "login_id": "x"}),
-        ({"full_name": "Олег Котов", "email": "oleg.kotov@bk.ru"}, {"full_name": "Олег Котов", "email": "oleg.kotov@ya.ru"}),
+        (
+            {"full_name": "Олег Котов", "email": "oleg.kotov@bk.ru"},
+            {"full_name": "Олег Котов", "email": "oleg.kotov@ya.ru"},
+        ),
     ],
     ids=str,
 )
@@ -88,20 +122,32 @@ def test_a_number_of_two_people_joins_neither(groups: Groups) -> None:
 
 
 def test_an_initial_tells_whose_number_it_is(groups: Groups) -> None:
-    found = groups(IVAN, {"full_name": "Иванова Мария", "phone": PHONE}, {"full_name": "М. Иванова", "phone": PHONE})
+    found = groups(
+        IVAN, {"full_name": "Иванова Мария", "phone": PHONE}, {"full_name": "М. Иванова", "phone": PHONE}
+    )
     assert frozenset({"2", "3"}) in found
 
 
 def test_a_number_that_passed_on_belongs_to_its_new_holder(groups: Groups) -> None:
     def seen(first: int, last: int) -> dict:
-        return {"created_at": dt.datetime(first, 1, 1, tzinfo=dt.UTC), "updated_at": dt.datetime(last, 1, 1, tzinfo=dt.UTC)}
+        return {
+            "created_at": dt.datetime(first, 1, 1, tzinfo=dt.UTC),
+            "updated_at": dt.datetime(last, 1, 1, tzinfo=dt.UTC),
+        }
 
-    found = groups(IVAN | seen(2018, 2019), {"full_name": "Анна Котова", "phone": PHONE} | seen(2023, 2025), {"phone": PHONE} | seen(2024, 2025))
+    found = groups(
+        IVAN | seen(2018, 2019),
+        {"full_name": "Анна Котова", "phone": PHONE} | seen(2023, 2025),
+        {"phone": PHONE} | seen(2024, 2025),
+    )
     assert frozenset({"2", "3"}) in found
 
 
 def test_nameless_cards_with_one_contact_are_together(groups: Groups) -> None:
-    assert groups({"phone": PHONE}, {"phone": "+7 916 5550142"}, {"phone": OTHER_PHONE}) == {frozenset({"1", "2"}), frozenset({"3"})}
+    assert groups({"phone": PHONE}, {"phone": "+7 916 5550142"}, {"phone": OTHER_PHONE}) == {
+        frozenset({"1", "2"}),
+        frozenset({"3"}),
+    }
 
 
 def test_more_phones_of_a_card_count(groups: Groups) -> None:
@@ -110,7 +156,9 @@ def test_more_phones_of_a_card_count(groups: Groups) -> None:
 
 def test_companies_are_linked_by_tax_number_only(groups: Groups) -> None:
     firm = {"full_name": "ООО Ромашка", "is_company": True, "phone": PHONE}
-    assert linked(groups, firm | {"tax_id": "7701234567"}, firm | {"tax_id": "7701234567", "phone": OTHER_PHONE})
+    assert linked(
+        groups, firm | {"tax_id": "7701234567"}, firm | {"tax_id": "7701234567", "phone": OTHER_PHONE}
+    )
     assert not linked(groups, firm, firm)
     assert not linked(groups, firm, IVAN)
 
@@ -122,7 +170,7 @@ def test_the_companys_own_number_is_no_evidence(groups: Groups) -> None:
 
 
 def test_a_value_that_too_many_names_share_is_learned_as_a_placeholder() -> None:
-    names = "Иван Олег Анна Мария Пётр Глеб Вера Нина Юрий Лев".split()
+    names = ["Иван", "Олег", "Анна", "Мария", "Пётр", "Глеб", "Вера", "Нина", "Юрий", "Лев"]
     con = read(
         *({"full_name": f"{name} Котов{i}", "phone": "89161110022"} for i, name in enumerate(names)),
         *({"full_name": "Иван Белов", "phone": "89035554466"} for _ in range(40)),
@@ -134,10 +182,16 @@ def test_a_value_that_too_many_names_share_is_learned_as_a_placeholder() -> None
 
 def test_structural_placeholders() -> None:
     fakes = [{"phone": phone} for phone in ("80000000000", "89999999999", "89161234567", "+7 912 345 67 890")]
-    fakes += [{"email": f"{box}@{at}"} for box, at in (("no", "mail.ru"), ("test", "test.ru"), ("aaa", "bk.ru"), ("x1", "example.com"))]
+    fakes += [
+        {"email": f"{box}@{at}"}
+        for box, at in (("no", "mail.ru"), ("test", "test.ru"), ("aaa", "bk.ru"), ("x1", "example.com"))
+    ]
     con = read(*fakes, {"phone": PHONE, "email": "kotova@mail.ru"})
     drop_placeholders(con, [])
-    assert con.execute("select value from held order by value").fetchall() == [("+79165550142",), ("kotova@mail.ru",)]
+    assert con.execute("select value from held order by value").fetchall() == [
+        ("+79165550142",),
+        ("kotova@mail.ru",),
+    ]
 
 
 def test_a_default_birth_date_is_learned() -> None:
@@ -174,7 +228,9 @@ def test_a_stewards_word_holds_against_any_evidence(groups: Groups) -> None:
     assert not linked(groups, same, same, decisions=decisions(("1", "2", "different", 1)))
     stranger = {"full_name": "Анна Котова", "phone": OTHER_PHONE}
     assert linked(groups, IVAN, stranger, decisions=decisions(("2", "1", "same", 1)))
-    assert not linked(groups, IVAN, stranger, decisions=decisions(("1", "2", "same", 1), ("2", "1", "different", 2)))
+    assert not linked(
+        groups, IVAN, stranger, decisions=decisions(("1", "2", "same", 1), ("2", "1", "different", 2))
+    )
 
 
 def test_what_is_held_apart_does_not_meet_by_a_third_card(groups: Groups) -> None:
@@ -185,7 +241,9 @@ def test_what_is_held_apart_does_not_meet_by_a_third_card(groups: Groups) -> Non
 
 def test_edges_say_why(model: Model) -> None:
     resolution = resolve(
-        cards(IVAN, {"full_name": "Ivan Ivanov", "phone": PHONE}, {"full_name": "Мария Иванова", "phone": PHONE}),
+        cards(
+            IVAN, {"full_name": "Ivan Ivanov", "phone": PHONE}, {"full_name": "Мария Иванова", "phone": PHONE}
+        ),
         identifiers(),
         model,
     )
@@ -193,4 +251,6 @@ def test_edges_say_why(model: Model) -> None:
     edges = {(e["source_record_id_l"], e["source_record_id_r"]): e for e in resolution.edges.to_pylist()}
     assert edges["1", "2"]["linked_by"] == "deterministic:phone" and edges["1", "2"]["is_used"]
     assert '"phone":{"level":"same"' in edges["1", "2"]["comparisons"]
-    assert all(not e["is_used"] and e["rejected_by"] == "given_name_differs" for k, e in edges.items() if "3" in k)
+    assert all(
+        not e["is_used"] and e["rejected_by"] == "given_name_differs" for k, e in edges.items() if "3" in k
+    )

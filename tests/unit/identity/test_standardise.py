@@ -10,65 +10,105 @@ from dagster_project.identity.standardise import canonical_phones, load, standar
 from tests.unit.identity.conftest import cards, identifiers
 
 SAME_NAME = [
-    ("Александр", "Aleksandr"), ("Александр", "Alexandr"), ("Александр", "Alexander"), ("Саша Иванов", "Александр Иванов"),
-    ("Алексей", "Aleksei"), ("Алексей", "Alexey"), ("Алексей", "Aleksey"), ("Лёша", "Алексей"), ("Юлия", "Yuliya"),
+    ("Александр", "Aleksandr"), ("Александр", "Alexandr"), ("Александр", "Alexander"),
+    ("Саша Иванов", "Александр Иванов"),
+    ("Алексей", "Aleksei"), ("Алексей", "Alexey"), ("Алексей", "Aleksey"), ("Лёша", "Алексей"),
+    ("Юлия", "Yuliya"),
     ("Юлия", "Iuliia"), ("Юлия", "Julia"), ("Юля", "Yulia"), ("Дмитрий", "Dmitry"), ("Дмитрий", "Dmitriy"),
-    ("Дима", "Dmitrii"), ("Дмитрий", "Dimitri"), ("Митя", "Дмитрий"), ("Екатерина", "Ekaterina"), ("Катя", "Yekaterina"),
-    ("Catherine", "Катерина"), ("Евгений", "Evgeny"), ("Евгений", "Yevgeniy"), ("Женя Петров", "Евгений Петров"),
+    ("Дима", "Dmitrii"), ("Дмитрий", "Dimitri"), ("Митя", "Дмитрий"), ("Екатерина", "Ekaterina"),
+    ("Катя", "Yekaterina"),
+    ("Catherine", "Катерина"), ("Евгений", "Evgeny"), ("Евгений", "Yevgeniy"),
+    ("Женя Петров", "Евгений Петров"),
     ("Женя Петрова", "Евгения Петрова"), ("Наталья", "Natalia"), ("Наташа", "Наталия"), ("Мария", "Maria"),
-    ("Маша", "Mariya"), ("Михаил", "Mikhail"), ("Миша", "Michael"), ("Пётр", "Petr"), ("Петя", "Pyotr"), ("Пётр", "Петр"),
-    ("Фёдор", "Fyodor"), ("Фёдор", "Федор"), ("Артём", "Artyom"), ("Артём", "Artem"), ("Семён", "Semyon"), ("Алёна", "Alyona"),
-    ("Юрий", "Yuri"), ("Юра", "Iurii"), ("Сергей", "Sergey"), ("Серёжа", "Sergei"), ("Илья", "Ilya"), ("Илья", "Ilia"),
-    ("Татьяна", "Tatyana"), ("Таня", "Tatiana"), ("Ксения", "Kseniya"), ("Ксюша", "Xenia"), ("Анастасия", "Настя"),
-    ("Вячеслав", "Viacheslav"), ("Вова", "Vladimir"), ("Константин", "Костя"), ("София", "Софья"), ("Елизавета", "Liza"),
-    ("Павел", "Паша"), ("Николай", "Nikolay"), ("Коля", "Nikolai"), ("Георгий", "Жора"), ("Людмила", "Люда"),
+    ("Маша", "Mariya"), ("Михаил", "Mikhail"), ("Миша", "Michael"), ("Пётр", "Petr"), ("Петя", "Pyotr"),
+    ("Пётр", "Петр"),
+    ("Фёдор", "Fyodor"), ("Фёдор", "Федор"), ("Артём", "Artyom"), ("Артём", "Artem"), ("Семён", "Semyon"),
+    ("Алёна", "Alyona"),
+    ("Юрий", "Yuri"), ("Юра", "Iurii"), ("Сергей", "Sergey"), ("Серёжа", "Sergei"), ("Илья", "Ilya"),
+    ("Илья", "Ilia"),
+    ("Татьяна", "Tatyana"), ("Таня", "Tatiana"), ("Ксения", "Kseniya"), ("Ксюша", "Xenia"),
+    ("Анастасия", "Настя"),
+    ("Вячеслав", "Viacheslav"), ("Вова", "Vladimir"), ("Константин", "Костя"), ("София", "Софья"),
+    ("Елизавета", "Liza"),
+    ("Павел", "Паша"), ("Николай", "Nikolay"), ("Коля", "Nikolai"), ("Георгий", "Жора"),
+    ("Людмила", "Люда"),
 ]  # fmt: skip
 SAME_FAMILY = [
-    ("Иван Щербаков", "Ivan Shcherbakov"), ("Иван Щербаков", "Ivan Scherbakov"), ("Анна Щербакова", "Иван Щербаков"),
-    ("Иван Соловьёв", "Ivan Solovyov"), ("Иван Соловьев", "Ivan Soloviev"), ("Анна Вишневская", "Иван Вишневский"),
-    ("Анна Vishnevskaya", "Ivan Vishnevsky"), ("Анна Белая", "Иван Белый"), ("Иван Хорошев", "Ivan Khoroshev"),
-    ("Иван Цветков", "Ivan Tsvetkov"), ("Иван Юдин", "Ivan Yudin"), ("Анна Юдина", "Ivan Iudin"), ("Иван Смирнов", "Ivan Smirnoff"),
-    ("Иван Чистяков", "Ivan Chistyakov"), ("Иван Журавлёв", "Ivan Zhuravlev"), ("Иван Зайцев", "Ivan Zaytsev"),
+    ("Иван Щербаков", "Ivan Shcherbakov"), ("Иван Щербаков", "Ivan Scherbakov"),
+    ("Анна Щербакова", "Иван Щербаков"),
+    ("Иван Соловьёв", "Ivan Solovyov"), ("Иван Соловьев", "Ivan Soloviev"),
+    ("Анна Вишневская", "Иван Вишневский"),
+    ("Анна Vishnevskaya", "Ivan Vishnevsky"), ("Анна Белая", "Иван Белый"),
+    ("Иван Хорошев", "Ivan Khoroshev"),
+    ("Иван Цветков", "Ivan Tsvetkov"), ("Иван Юдин", "Ivan Yudin"), ("Анна Юдина", "Ivan Iudin"),
+    ("Иван Смирнов", "Ivan Smirnoff"),
+    ("Иван Чистяков", "Ivan Chistyakov"), ("Иван Журавлёв", "Ivan Zhuravlev"),
+    ("Иван Зайцев", "Ivan Zaytsev"),
     ("Иван Воробьёв", "Ivan Vorobyev"), ("Иван Кузьмин", "Ivan Kuzmin"), ("Анна Толстая", "Иван Толстой"),
     ("Иван Ющенко", "Ivan Yushchenko"),
 ]  # fmt: skip
 PARTS = [  # what is written, given, patronymic, family
-    ("Иванов Иван Петрович", "ivan", "petrov", "ivanov"), ("Иван Петрович Иванов", "ivan", "petrov", "ivanov"),
-    ("Иван Иванов", "ivan", None, "ivanov"), ("Иванов Иван", "ivan", None, "ivanov"), ("ИВАНОВА АННА", "ana", None, "ivanov"),
-    ("Анна Сергеевна", "ana", "sergev", None), ("Роман Аркадьевич Абрамович", "roman", "arkadev", "abramovich"),
-    ("Абрамович Роман Аркадьевич", "roman", "arkadev", "abramovich"), ("Иванов И.П.", None, None, "ivanov"), ("И. Иванов", None, None, "ivanov"),
-    ("г-н Иванов Сергей", "sergei", None, "ivanov"), ("Mrs Anna Petrova", "ana", None, "petrov"), ("Bdfyjd Bdfy", "ivan", None, "ivanov"),
-    ("Gtnhjdf Jkmuf", "olga", None, "petrov"), ("Aлексей Попoв", "aleksei", None, "popov"), ("Гость", None, None, None),
-    ("Покупатель", None, None, None), ("тест тестов", None, None, None), ("Мария Ивановна", "maria", "ivanov", None),
-    ("Anna Sergeevna Petrova", "ana", "sergev", "petrov"), ("Сидоренко", None, None, "sidorenko"), ("Ольга", "olga", None, None),
-    ("Иванова Мария Ильинична", "maria", "il", "ivanov"), ("Петров Никита Ильич", "nikita", "il", "petrov"), ("Ли Виктор", "viktor", None, "li"),
+    ("Иванов Иван Петрович", "ivan", "petrov", "ivanov"),
+    ("Иван Петрович Иванов", "ivan", "petrov", "ivanov"),
+    ("Иван Иванов", "ivan", None, "ivanov"), ("Иванов Иван", "ivan", None, "ivanov"),
+    ("ИВАНОВА АННА", "ana", None, "ivanov"),
+    ("Анна Сергеевна", "ana", "sergev", None),
+    ("Роман Аркадьевич Абрамович", "roman", "arkadev", "abramovich"),
+    ("Абрамович Роман Аркадьевич", "roman", "arkadev", "abramovich"),
+    ("Иванов И.П.", None, None, "ivanov"), ("И. Иванов", None, None, "ivanov"),
+    ("г-н Иванов Сергей", "sergei", None, "ivanov"), ("Mrs Anna Petrova", "ana", None, "petrov"),
+    ("Bdfyjd Bdfy", "ivan", None, "ivanov"),
+    ("Gtnhjdf Jkmuf", "olga", None, "petrov"), ("Aлексей Попoв", "aleksei", None, "popov"),
+    ("Гость", None, None, None),
+    ("Покупатель", None, None, None), ("тест тестов", None, None, None),
+    ("Мария Ивановна", "maria", "ivanov", None),
+    ("Anna Sergeevna Petrova", "ana", "sergev", "petrov"), ("Сидоренко", None, None, "sidorenko"),
+    ("Ольга", "olga", None, None),
+    ("Иванова Мария Ильинична", "maria", "il", "ivanov"),
+    ("Петров Никита Ильич", "nikita", "il", "petrov"), ("Ли Виктор", "viktor", None, "li"),
 ]  # fmt: skip
 PHONES = [
-    ("89161234567", "+79161234567"), ("+7 916 123-45-67", "+79161234567"), ("7 (916) 123 45 67", "+79161234567"),
-    ("9161234567", "+79161234567"), ("8 (916) 123-45-67 доб. 12", "+79161234567"), ("8-916-123-45-67", "+79161234567"),
-    ("+7(495)1234567", "+74951234567"), ("84951234567", "+74951234567"), ("4951234567", "+74951234567"), ("007 916 1234567", "+79161234567"),
-    ("810 7 916 1234567", "+79161234567"), ("+375 29 123-45-67", "+375291234567"), ("+44 20 7946 0958", "+442079460958"),
-    ("00 49 30 123456", "+4930123456"), ("8 701 123 45 67", "+77011234567"), ("12345", None), ("нет", None), ("123-45-67", None), ("+7 8 916 123 45 67", "+79161234567"),
+    ("89161234567", "+79161234567"), ("+7 916 123-45-67", "+79161234567"),
+    ("7 (916) 123 45 67", "+79161234567"),
+    ("9161234567", "+79161234567"), ("8 (916) 123-45-67 доб. 12", "+79161234567"),
+    ("8-916-123-45-67", "+79161234567"),
+    ("+7(495)1234567", "+74951234567"), ("84951234567", "+74951234567"), ("4951234567", "+74951234567"),
+    ("007 916 1234567", "+79161234567"),
+    ("810 7 916 1234567", "+79161234567"), ("+375 29 123-45-67", "+375291234567"),
+    ("+44 20 7946 0958", "+442079460958"),
+    ("00 49 30 123456", "+4930123456"), ("8 701 123 45 67", "+77011234567"), ("12345", None),
+    ("нет", None), ("123-45-67", None), ("+7 8 916 123 45 67", "+79161234567"),
     ("тел. 8 916 123 45 67", "+79161234567"),
 ]  # fmt: skip
 EMAILS = [
-    ("Ivan@Mail.RU", "ivan@mail.ru"), ("ivan@ya.ru", "ivan@yandex.ru"), ("ivan@yandex.com", "ivan@yandex.ru"), ("i.petrov@ya.ru", "i-petrov@yandex.ru"),
-    ("i-petrov@yandex.ru", "i-petrov@yandex.ru"), ("I.Petrov@gmail.com", "ipetrov@gmail.com"), ("ipetrov+shop@gmail.com", "ipetrov@gmail.com"),
-    ("ipetrov@googlemail.com", "ipetrov@gmail.com"), ("mailto:ivan@mail.ru", "ivan@mail.ru"), (" ivan@mail.ru. ", "ivan@mail.ru"), ("ivan@mail.ry", "ivan@mail.ru"),
-    ("ivan@gmail.con", "ivan@gmail.com"), ("ivan@gmial.com", "ivan@gmail.com"), ("ivan @mail.ru", "ivan@mail.ru"), ("ivan+news@mail.ru", "ivan@mail.ru"), ("ivan", None),
-    ("нет", None), ("ivan@", None), ("ivan@mail", None), ("ivаn@mail.ru", "ivan@mail.ru"), ("<ivan@bk.ru>", "ivan@bk.ru"),
+    ("Ivan@Mail.RU", "ivan@mail.ru"), ("ivan@ya.ru", "ivan@yandex.ru"),
+    ("ivan@yandex.com", "ivan@yandex.ru"), ("i.petrov@ya.ru", "i-petrov@yandex.ru"),
+    ("i-petrov@yandex.ru", "i-petrov@yandex.ru"), ("I.Petrov@gmail.com", "ipetrov@gmail.com"),
+    ("ipetrov+shop@gmail.com", "ipetrov@gmail.com"),
+    ("ipetrov@googlemail.com", "ipetrov@gmail.com"), ("mailto:ivan@mail.ru", "ivan@mail.ru"),
+    (" ivan@mail.ru. ", "ivan@mail.ru"), ("ivan@mail.ry", "ivan@mail.ru"),
+    ("ivan@gmail.con", "ivan@gmail.com"), ("ivan@gmial.com", "ivan@gmail.com"),
+    ("ivan @mail.ru", "ivan@mail.ru"), ("ivan+news@mail.ru", "ivan@mail.ru"), ("ivan", None),
+    ("нет", None), ("ivan@", None), ("ivan@mail", None), ("ivаn@mail.ru", "ivan@mail.ru"),
+    ("<ivan@bk.ru>", "ivan@bk.ru"),
 ]  # fmt: skip
 DATES = [
-    ("1980-05-06", "1980-05-06"), ("06.05.1980", "1980-05-06"), ("19800506", "1980-05-06"), ("1900-01-01", None), ("1970-01-01", None), ("2199-01-01", None),
-    ("1850-03-03", None), ("0000-00-00", None), ("1980-02-31", None), ("", None), ("1980-05-06 00:00:00", "1980-05-06"), ("unknown", None),
+    ("1980-05-06", "1980-05-06"), ("06.05.1980", "1980-05-06"), ("19800506", "1980-05-06"),
+    ("1900-01-01", None), ("1970-01-01", None), ("2199-01-01", None),
+    ("1850-03-03", None), ("0000-00-00", None), ("1980-02-31", None), ("", None),
+    ("1980-05-06 00:00:00", "1980-05-06"), ("unknown", None),
 ]  # fmt: skip
 PLACES = [
-    ("ул. Ленина, д. 5, кв. 12", ("lenina", "5", "12")), ("Lenina ul., 5-12", ("lenina", "5", "12")), ("Ленина 5 12", ("lenina", "5", "12")),
-    ("улица Ленина дом 5 квартира 12", ("lenina", "5", "12")), ("Ленина, 5", ("lenina", "5", None)), ("самовывоз", ("samovivoz", None, None)),
+    ("ул. Ленина, д. 5, кв. 12", ("lenina", "5", "12")), ("Lenina ul., 5-12", ("lenina", "5", "12")),
+    ("Ленина 5 12", ("lenina", "5", "12")),
+    ("улица Ленина дом 5 квартира 12", ("lenina", "5", "12")), ("Ленина, 5", ("lenina", "5", None)),
+    ("самовывоз", ("samovivoz", None, None)),
 ]  # fmt: skip
 CITIES = [
-    ("г. Москва", "moskva"), ("Москва", "moskva"), ("МСК", "moskva"), ("Moscow", "moskva"), ("СПб", "sankt-peterburg"),
-    ("Санкт-Петербург", "sankt-peterburg"), ("Saint Petersburg", "sankt-peterburg"), ("Екатеринбург", "ekaterinburg"), ("Нижний Новгород", "nizhni-novgorod"),
+    ("г. Москва", "moskva"), ("Москва", "moskva"), ("МСК", "moskva"), ("Moscow", "moskva"),
+    ("СПб", "sankt-peterburg"),
+    ("Санкт-Петербург", "sankt-peterburg"), ("Saint Petersburg", "sankt-peterburg"),
+    ("Екатеринбург", "ekaterinburg"), ("Нижний Новгород", "nizhni-novgorod"),
 ]  # fmt: skip
 
 
@@ -100,22 +140,37 @@ def test_surnames_are_one_across_scripts_and_genders(names: dict, one: str, othe
 
 
 @pytest.mark.parametrize(("written", "given", "patronymic", "family"), PARTS)
-def test_parts_of_a_name_are_found_in_any_order(names: dict, written: str, given: str, patronymic: str, family: str) -> None:
+def test_parts_of_a_name_are_found_in_any_order(
+    names: dict, written: str, given: str, patronymic: str, family: str
+) -> None:
     row = names[written]
     assert (row["given"], row["patronymic"], row["family"]) == (given, patronymic, family)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Мария", "Марина"), ("Иван", "Игорь"), ("Олег", "Ольга"), ("Анна", "Инна"), ("Саша Иванов", "Александра")],
+    [
+        ("Мария", "Марина"),
+        ("Иван", "Игорь"),
+        ("Олег", "Ольга"),
+        ("Анна", "Инна"),
+        ("Саша Иванов", "Александра"),
+    ],
 )
 def test_different_names_stay_different(one: str, other: str) -> None:
-    rows = read({"full_name": one}, {"full_name": other}).execute("select givens from cards order by rid").fetchall()
+    rows = (
+        read({"full_name": one}, {"full_name": other})
+        .execute("select givens from cards order by rid")
+        .fetchall()
+    )
     assert not set(rows[0][0]) & set(rows[1][0])
 
 
 def test_fields_filled_the_wrong_way_round_are_put_right() -> None:
-    con = read({"given_name": "Петров", "family_name": "Илья"}, {"given_name": "Илья Сергеевич", "family_name": "Петров"})
+    con = read(
+        {"given_name": "Петров", "family_name": "Илья"},
+        {"given_name": "Илья Сергеевич", "family_name": "Петров"},
+    )
     assert con.execute("select given, family, patronymic from cards order by rid").fetchall() == [
         ("ilia", "petrov", None),
         ("ilia", "petrov", "sergev"),
@@ -124,7 +179,11 @@ def test_fields_filled_the_wrong_way_round_are_put_right() -> None:
 
 def test_gender_follows_the_name() -> None:
     con = read({"full_name": "Саша Петрова"}, {"full_name": "Женя Сидоров"}, {"full_name": "Саша"})
-    assert con.execute("select gender from cards order by rid").fetchall() == [("female",), ("male",), (None,)]
+    assert con.execute("select gender from cards order by rid").fetchall() == [
+        ("female",),
+        ("male",),
+        (None,),
+    ]
 
 
 def test_a_latin_name_is_not_taken_for_the_wrong_layout() -> None:
@@ -159,7 +218,9 @@ def test_emails_become_canonical(emails: dict, written: str, canonical: str | No
 
 def _held(kind: str, written: list[str]) -> dict[str, list[str]]:
     con = read(*({kind: text, "source_record_id": f"{i:04}"} for i, text in enumerate(written)))
-    rows = con.execute(f"select rid, list(value order by value) from held where kind = '{kind}' group by rid").fetchall()
+    rows = con.execute(
+        f"select rid, list(value order by value) from held where kind = '{kind}' group by rid"
+    ).fetchall()
     return {written[rid - 1]: values for rid, values in rows}
 
 
@@ -173,7 +234,9 @@ def read_columns() -> dict[str, dict[str, tuple]]:
     }
     found = {}
     for column, (select, cases) in read_as.items():
-        con = read(*({column: written, "source_record_id": f"{i:04}"} for i, (written, _) in enumerate(cases)))
+        con = read(
+            *({column: written, "source_record_id": f"{i:04}"} for i, (written, _) in enumerate(cases))
+        )
         rows = con.execute(f"select {select} from cards order by rid").fetchall()
         found[column] = {case[0]: row for case, row in zip(cases, rows, strict=True)}
     return found
