@@ -61,8 +61,7 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
             coalesce(l.street = r.street and l.house = r.house and l.flat is not distinct from r.flat, false) as same_home,
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
             coalesce(damerau_levenshtein(l.phone_1, r.phone_1) <= 1, false) as near_phone,
-            coalesce(l.gender <> r.gender, false) as gender_differs,
-            coalesce(l.city <> r.city, false) as city_differs
+            coalesce(l.gender <> r.gender, false) as gender_differs
         from candidates c
         join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r
         left join kinds k on k.pid_l = c.pid_l and k.pid_r = c.pid_r

@@ -8,8 +8,6 @@ import duckdb
 
 # A blocking value that more profiles share says little and costs its square.
 MAX_BLOCK = 60
-# Identifiers that are links by themselves, unless first names contradict each other. By strength.
-TRUSTED_KINDS = ("tax_id", "messenger", "login", "loyalty_card")
 # How strong each kind of link is when clusters are built: the strongest join first. Splink's lie between.
 RULE_STRENGTH = {
     "same_content": 1000.0,
