@@ -175,6 +175,7 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
         .cast(TERM_FREQUENCIES)
         .sort_by([("column_name", "ascending"), ("value", "ascending")])
     )
+    _round(settings)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(str(frequencies.to_pydict()).encode())
     return Model("m-" + digest.hexdigest()[:12], trained_at, settings, report, frequencies)
@@ -346,3 +347,16 @@ def _mend(settings: dict[str, Any]) -> list[str]:
                 level["m_probability"], level["u_probability"] = m, u
             mended.append(name)
     return mended
+
+
+def _round(settings: dict[str, Any]) -> None:
+    """Nine digits: sums over threads differ in their last ones, and the same data must give the same version."""
+    settings.pop("linker_uid", None)  # random, and nothing to the model
+    settings["probability_two_random_records_match"] = float(
+        f"{settings['probability_two_random_records_match']:.9g}"
+    )
+    for comparison in settings["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            for key in ("m_probability", "u_probability"):
+                if key in level:
+                    level[key] = float(f"{level[key]:.9g}")

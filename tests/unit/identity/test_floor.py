@@ -36,3 +36,12 @@ def test_no_card_at_all_is_no_error(model: Model) -> None:
     records, identifiers, _ = company(1, 1)
     empty = resolve(records.slice(0, 0), identifiers, model)
     assert empty.record_customers.num_rows == 0 and empty.counts["customers"] == 0
+
+
+def test_the_same_data_trains_the_same_model(model: Model) -> None:
+    records, identifiers, _ = company(600, seed=7)
+    con = connect()
+    prepare(con, records, identifiers)
+    again = train_model(con, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert again.version == model.version
+    assert again.settings == model.settings
