@@ -15,6 +15,8 @@ LAYER = "identity"
 
 TABLES = {
     "record_customers": "The customer of every live card. Grain: source_system × source_record_id.",
+    "record_identifiers": "Every phone, e-mail, loyalty card and login of a live card, in its one spelling. "
+    "Grain: source_system × source_record_id × kind × value.",
     "edges": "Every link that was considered, its weights by comparison, and why it was or was not used. "
     "Grain: pair of cards.",
     "customers": "Every customer ID ever given, and where a retired one leads. Grain: customer_id.",

@@ -1,0 +1,104 @@
+"""Running dbt inside this process, one layer at a time, as a stream of Dagster events.
+
+Belongs here: calling dbt and translating what it says. Does not belong here: keys and selections of the
+layers (dbt.py).
+
+Why not dagster-dbt's DbtCliResource: it starts dbt anew for each layer (6 s of processor time each, longer
+than the models take), and a dbt of its own outlives a killed run and writes on.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtProject
+from dagster_dbt.asset_utils import get_subset_selection_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from google.protobuf.json_format import MessageToDict
+
+FAILURES_SHOWN = 5
+# The events that dagster-dbt turns into outputs and check results; NodeFinished tells why one failed.
+RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
+# What PostgreSQL adds below an error may quote a row.
+QUOTES_VALUES = ("DETAIL:", "CONTEXT:", "LINE ")
+
+
+def stream(
+    context: dg.AssetExecutionContext,
+    arguments: Sequence[str],
+    select: str,
+    project: DbtProject,
+    manifest: Mapping[str, Any],
+    translator: DagsterDbtTranslator,
+) -> Iterator[Any]:
+    """Runs dbt with `arguments` on what the step selects of `select`; yields outputs and check results as they come.
+
+    Raises dg.Failure that names each model or test that failed. Reads the environment as dbt itself does.
+    """
+    selection, indirect = get_subset_selection_for_context(
+        context, manifest, select, None, None, translator, current_dbt_indirect_selection_env=None
+    )
+    command = [*arguments, *selection, *(["--indirect-selection", indirect] if indirect else [])]
+    command += ["--project-dir", str(project.project_dir), "--profiles-dir", str(project.profiles_dir)]
+    command += ["--quiet"]
+    context.log.info("dbt %s", " ".join(command))
+    failed = []
+    missing = set(context.selected_output_names) & set(context.assets_def.keys_by_output_name)
+    for event in _events(command, Path(project.project_dir, project.target_path)):
+        if event["info"]["name"] in RESULTS:
+            message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+            for output in message.to_default_asset_events(manifest, translator, context, project=project):
+                missing.discard(getattr(output, "output_name", None))
+                yield output
+        elif event["info"]["name"] == "NodeFinished":
+            if event["data"]["run_result"]["status"] in ("error", "fail", "runtime error"):
+                failed.append(_words(event["data"]["run_result"], event["data"]["node_info"]))
+        elif event["info"]["name"] == "Failed":
+            failed.append(event["info"]["msg"])
+    if not failed and missing:  # Dagster would skip what is downstream and call the run a success
+        failed = [f"dbt did not build {', '.join(sorted(missing))}"]
+    if failed:
+        more = len(failed) - FAILURES_SHOWN
+        shown = "\n".join(failed[:FAILURES_SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
+        raise dg.Failure(description=shown, allow_retries=False)
+
+
+def _events(command: Sequence[str], target: Path) -> Iterator[dict[str, Any]]:
+    """dbt's structured events, as its JSON log has them; a last one named `Failed` where dbt itself gave up."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    parsed = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
+    events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def heard(event: Any) -> None:
+        if event.info.name in (*RESULTS, "NodeFinished"):
+            events.put(MessageToDict(event, preserving_proto_field_name=True))
+
+    def run() -> None:
+        result = dbtRunner(manifest=parsed, callbacks=[heard]).invoke(list(command))
+        if result.exception is not None:
+            events.put({"info": {"name": "Failed", "msg": _without_values(str(result.exception))}})
+        events.put(None)
+
+    worker = threading.Thread(target=run, name="dbt", daemon=True)
+    worker.start()
+    while (event := events.get()) is not None:
+        yield event
+    worker.join()
+
+
+def _words(result: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    name = f"dbt {node['resource_type']} {node['node_name']} ({node['node_path']})"
+    if result["status"] == "fail":
+        return f"{name}: {result.get('num_failures', 'some')} rows break it"
+    return f"{name}: {_without_values(result.get('message', 'failed'))}"
+
+
+def _without_values(message: str) -> str:
+    lines = [line.strip() for line in message.strip().splitlines()]
+    kept = [line for line in lines if line and not line.startswith(QUOTES_VALUES)]
+    return " ".join(line for line in kept if not line.startswith("compiled code at"))
