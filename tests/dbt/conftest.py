@@ -19,10 +19,11 @@ from dagster_project.warehouse.dbt import dbt_environment
 
 @dataclass(frozen=True)
 class DbtRun:
-    """What one dbt command did: its words, and node name → status."""
+    """What one dbt command did: its words, node name → status, and the data tests among the nodes."""
 
     output: str
     statuses: dict[str, str]
+    data_tests: frozenset[str]
 
     def named(self, *statuses: str) -> set[str]:
         return {name for name, status in self.statuses.items() if status in statuses}
@@ -51,7 +52,12 @@ def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempP
         command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         results = json.loads((target / "run_results.json").read_text())["results"]
-        return DbtRun(done.stdout, {row["unique_id"].split(".")[2]: row["status"] for row in results})
+        statuses = {row["unique_id"]: row["status"] for row in results}
+        return DbtRun(
+            done.stdout,
+            {node.split(".")[2]: status for node, status in statuses.items()},
+            frozenset(node for node in statuses if node.startswith("test.")),
+        )
 
     return run
 

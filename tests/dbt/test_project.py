@@ -3,12 +3,16 @@
 from typing import Any
 
 import sqlalchemy as sa
+import yaml
 
+from dagster_project.config import DBT_PROJECT_DIR
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt, DbtRun
 
 Built = tuple[Warehouse, DbtRun]
 SHOP_ORDER, RECEIPT = "woocommerce:order:500", "odoo:pos:300"
+# Each data test costs a refresh a tenth of a second and an event: constraints and gates come first.
+MOST_DATA_TESTS = 60
 
 
 def rows(built: Built, query: str) -> list[dict[str, Any]]:
@@ -25,6 +29,48 @@ def test_everything_builds_and_only_unmapped_statuses_warn(built: Built) -> None
     _, run = built
     assert not run.named("error", "fail", "skipped"), run.output[-3000:]
     assert run.named("warn") == {"assert_statuses_are_mapped"}
+    assert 0 < len(run.data_tests) <= MOST_DATA_TESTS
+
+
+def test_every_mart_holds_its_primary_key_and_what_must_be_filled(built: Built) -> None:
+    files = sorted((DBT_PROJECT_DIR / "models" / "marts").glob("*/_*__models.yml"))
+    models = [model for file in files for model in yaml.safe_load(file.read_text())["models"]]
+    declared = {model["name"]: model["config"]["meta"]["primary_key"] for model in models}
+    found = rows(
+        built,
+        "select conrelid::regclass::text as mart, array_agg(attname::text order by place) as key "
+        "from pg_constraint cross join unnest(conkey) with ordinality as columns (number, place) "
+        "join pg_attribute on attrelid = conrelid and attnum = number "
+        "where contype = 'p' and connamespace = 'marts_build'::regnamespace group by conrelid",
+    )
+    assert {row["mart"].removeprefix("marts_build."): row["key"] for row in found} == declared
+    filled = rows(
+        built,
+        "select attrelid::regclass::text || '.' || attname as name from pg_attribute "
+        "join pg_class on pg_class.oid = attrelid where attnotnull and relkind = 'r' "
+        "and relnamespace = 'marts_build'::regnamespace and attnum > 0",
+    )
+    required = {
+        f"marts_build.{model['name']}.{column['name']}"
+        for model in models
+        for column in model["columns"]
+        if column["name"] in declared[model["name"]] or {"type": "not_null"} in column.get("constraints", [])
+    }
+    assert {row["name"] for row in filled} == required
+    # What a fact cannot do without.
+    assert {"marts_build.fct_interaction.occurred_at", "marts_build.fct_order.is_sale"} <= required
+
+
+def test_nothing_is_lost_between_contracts_and_marts(built: Built) -> None:
+    tables = mart(built, "reconciliation")
+    assert {row["table_name"] for row in tables} == {
+        "customer_records", "interactions", "orders", "order_lines", "returns", "cases",
+    }  # fmt: skip
+    assert sum(row["rows_unexplained"] for row in tables) == 0
+    (shop,) = [r for r in tables if (r["source_system"], r["table_name"]) == ("woocommerce", "orders")]
+    # The cart is no order; the copy of the shop's order is the ERP's.
+    assert (shop["rows_before"], shop["rows_after"], shop["rows_left_out"]) == (3, 2, 1)
+    assert (shop["amount_before"], shop["amount_after"], shop["amount_left_out"]) == (2400, 1500, 900)
 
 
 def test_cards_are_the_contract_s(built: Built) -> None:
@@ -143,28 +189,58 @@ def test_a_column_that_the_contract_does_not_know_is_an_error(built: Built, dbt:
     assert "stg_asterisk__customer_records.shoe_size" in run.output
 
 
-# Each singular test, and the damage to marts_build that it must find.
-BREAKS = {
-    "interactions_are_all_there": "delete from fct_interaction where source_system = 'asterisk'",
-    "revenue_reconciles": "update fct_order set amount_total = 1 where order_id = 'odoo:pos:300'",
-    "order_lines_are_all_there": "delete from fct_order_line where order_id = 'odoo:pos:304'",
-    "returns_are_all_there": "update fct_return_line set amount = 1",
-    # One of the cases had a reason instead: now it has both.
-    "facts_name_living_customers": "update fct_contact_case set customer_id = 'C-OLD'",
-    "customers_have_cards": "delete from customer_card where customer_id = 'C-SHOP'",
-    "durations_are_not_negative": "update fct_journey set duration_s = -1",
-    "journeys_are_cut_by_goal_and_silence": "update fct_journey_step set is_goal = true",
-}
+# Damage to the marts, and what the reconciliation then says of a source and a contract: rows, missing money.
+LOSSES = [
+    ("delete from fct_interaction where source_system = 'asterisk'", "asterisk", "interactions", 3, 0),
+    ("update fct_order set amount_total = 1 where order_id = 'odoo:pos:300'", "odoo", "orders", 0, 2399),
+    ("delete from fct_order_line where order_id = 'odoo:pos:304'", "odoo", "order_lines", 1, 500),
+    ("update fct_return_line set amount = 1 where return_id = 'odoo:pos:301'", "odoo", "returns", 0, 1199),
+    ("delete from fct_contact_case where case_number = '2'", "suitecrm", "cases", 1, 0),
+    ("delete from bridge_customer_record where source_system = 'suitecrm'", "suitecrm", "customer_records", 3, 0),
+    # One order is lost and a cart stands in its place.
+    (
+        "update fct_order set order_id = 'woocommerce:order:499', amount_total = 300 "
+        "where order_id = 'woocommerce:order:501'",
+        "woocommerce", "orders", 2, 0,
+    ),
+]  # fmt: skip
+# Damage to the marts that each data test must find.
+BREAKS = [
+    "update fct_contact_case set customer_id = 'C-OLD'",
+    "update fct_return_line set return_channel = 'owl'",
+    "delete from customer_card where customer_id = 'C-SHOP'",
+    "update fct_journey_step set is_goal = true",
+    "update fct_order_line set order_id = 'gone' where order_id = 'odoo:pos:300'",
+    "update fct_journey set goal_order_id = 'gone' where goal_order_id is not null",
+    "update fct_journey_step set interaction_id = 'gone' where kind = 'purchase' and order_id = 'odoo:pos:300'",
+    "update fct_journey_step set journey_id = 'gone' where kind = 'lead_created'",
+]
 
 
-def test_each_invariant_can_fail(built: Built, dbt: Dbt) -> None:
-    warehouse, _ = built
-    with warehouse.begin() as connection:
+def damage(built: Built, statements: list[str]) -> None:
+    with built[0].begin() as connection:
         connection.exec_driver_sql("set local search_path = marts_build")
-        for statement in BREAKS.values():
-            assert connection.exec_driver_sql(statement).rowcount > 0
-    run = dbt("test", "--select", "test_type:singular", "test_name:customer_or_reason")
-    assert run.named("fail") == {f"assert_{claim}" for claim in BREAKS} | {
-        "customer_or_reason_fct_contact_case_"
+        for statement in statements:
+            assert connection.exec_driver_sql(statement).rowcount > 0, statement
+
+
+def test_the_reconciliation_tells_of_each_loss(built: Built, dbt: Dbt) -> None:
+    damage(built, [statement for statement, *_ in LOSSES])
+    run = dbt("run", "--select", "reconciliation")
+    assert run.named("success") == {"reconciliation"}, run.output
+    found = {
+        (row["source_system"], row["table_name"]): (
+            row["rows_unexplained"],
+            (row["amount_before"] or 0) - (row["amount_after"] or 0) - (row["amount_left_out"] or 0),
+        )
+        for row in mart(built, "reconciliation")
     }
-    assert "assert_layers_are_kept" in run.named("pass")
+    expected = {(source, table): (lost, missing) for _, source, table, lost, missing in LOSSES}
+    assert {place: what for place, what in found.items() if what != (0, 0)} == expected
+
+
+def test_each_data_test_can_fail(built: Built, dbt: Dbt) -> None:
+    damage(built, BREAKS)
+    run = dbt("test", "--select", "test_type:data")
+    held = {name.split(".")[2] for name in run.data_tests} - run.named("fail")
+    assert held == {"assert_layers_are_kept", "assert_statuses_are_mapped"}

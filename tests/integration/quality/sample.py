@@ -24,6 +24,7 @@ OVERRIDES: dict[str, Row] = {
     "marts_build.customer_id_redirect": {"retired_id": "old"},
     "marts_build.fct_order": {"is_sale": True},
     "intermediate.orders": {"amount_shipping": 0, "status": "placed"},
+    "marts_build.reconciliation": {"rows_unexplained": 0, "amount_left_out": 0},
     "raw_odoo.sale_order": {"amount_total": 2},
 }
 VALUES = {"boolean": False, "jsonb": "{}", "date": "1980-01-01"}

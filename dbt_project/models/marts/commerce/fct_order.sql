@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['order_id'], 'unique': true}, {'columns': ['customer_id']}]) }}
+{{ config(indexes=[{'columns': ['customer_id']}]) }}
 
 -- Grain: one order of a customer. Another system's copy of an order does not count; it lends the original
 -- what only it knows: the store, and when the goods were ready and handed over. A copy whose original is not

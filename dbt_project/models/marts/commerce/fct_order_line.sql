@@ -1,5 +1,5 @@
 {{ config(indexes=[
-    {'columns': ['order_line_id'], 'unique': true}, {'columns': ['order_id']}, {'columns': ['customer_id']},
+    {'columns': ['order_id']}, {'columns': ['customer_id']},
 ]) }}
 
 -- Where a line does not know its cost, the SKU's latest known cost in any system stands for it.

@@ -1,5 +1,5 @@
 {{ config(indexes=[
-    {'columns': ['return_line_id'], 'unique': true}, {'columns': ['order_id']}, {'columns': ['customer_id']},
+    {'columns': ['order_id']}, {'columns': ['customer_id']},
 ]) }}
 
 with

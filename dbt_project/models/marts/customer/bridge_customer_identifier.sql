@@ -1,5 +1,4 @@
 {{ config(indexes=[
-    {'columns': ['identifier_id'], 'unique': true},
     {'columns': ['value', 'kind']},
     {'columns': ['customer_id']},
 ]) }}

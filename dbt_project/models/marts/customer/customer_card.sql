@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
-
 -- Grain: one customer. What an operator sees when the customer calls, in one document.
 with identifiers as (
     select

@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['retired_id'], 'unique': true}]) }}
-
 -- A survivor may have retired later: the chain is followed to the ID that lives.
 with recursive chains as (
     select

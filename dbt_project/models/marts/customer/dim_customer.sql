@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['customer_id'], 'unique': true}]) }}
-
 {#- Golden fields: of each attribute the most trusted source's value, then the most recent one. -#}
 {% set golden = [
     'full_name', 'gender', 'birth_date', 'phone', 'email', 'loyalty_card', 'tax_id', 'messenger_kind',

@@ -1,5 +1,5 @@
 {{ config(indexes=[
-    {'columns': ['interaction_id'], 'unique': true}, {'columns': ['customer_id', 'occurred_at']},
+    {'columns': ['customer_id', 'occurred_at']},
 ]) }}
 
 select

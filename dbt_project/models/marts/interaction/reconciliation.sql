@@ -1,6 +1,21 @@
 -- Grain: source × contract. Every row of a contract is in its mart, or left out for a named reason: gone at
--- the source, a cart, another system's copy of an order that is there itself.
-with contract_rows as (
+-- the source, a cart, another system's copy of an order that is there itself, a line whose order is not there
+-- (in quarantine, say).
+with orders as (
+    select
+        orders.order_id,
+        orders.source_system,
+        orders.amount_total,
+        case
+            when orders.deleted_at is not null then 'deleted'
+            when orders.status = 'draft' then 'cart'
+            when originals.order_id is not null then 'copy'
+        end as left_out
+    from {{ ref('orders') }} as orders
+    left join {{ ref('orders') }} as originals on orders.mirrors_order_id = originals.order_id
+),
+
+contract_rows as (
     select
         source_system,
         'customer_records' as table_name,
@@ -37,26 +52,22 @@ with contract_rows as (
         source_system,
         'orders' as table_name,
         order_id as row_id,
-        case
-            when deleted_at is not null then 'deleted'
-            when status = 'draft' then 'cart'
-            when mirrors_order_id is not null then 'copy'
-        end as left_out,
+        left_out,
         amount_total as amount
-    from {{ ref('orders') }}
+    from orders
     union all
     select
         lines.source_system,
         'order_lines' as table_name,
         lines.order_line_id as row_id,
         case
-            when lines.deleted_at is not null or orders.deleted_at is not null then 'deleted'
-            when orders.status = 'draft' then 'cart'
-            when orders.mirrors_order_id is not null then 'copy'
+            when lines.deleted_at is not null then 'deleted'
+            when orders.order_id is null then 'no_order'
+            else orders.left_out
         end as left_out,
         lines.amount
     from {{ ref('order_lines') }} as lines
-    left join {{ ref('orders') }} as orders on lines.order_id = orders.order_id
+    left join orders on lines.order_id = orders.order_id
 ),
 
 mart_rows as (
@@ -87,17 +98,15 @@ select
     'contract_to_mart' as stage,
     count(contract_rows.row_id) as rows_before,
     count(mart_rows.row_id) as rows_after,
-    count(*) filter (where mart_rows.row_id is null and contract_rows.left_out is not null) as rows_left_out,
+    count(contract_rows.left_out) as rows_left_out,
     count(*) filter (
         where
         contract_rows.row_id is null
-        or (mart_rows.row_id is null and contract_rows.left_out is null)
+        or (mart_rows.row_id is null) <> (contract_rows.left_out is not null)
     ) as rows_unexplained,
     sum(contract_rows.amount) as amount_before,
     sum(mart_rows.amount) as amount_after,
-    sum(contract_rows.amount) filter (
-        where mart_rows.row_id is null and contract_rows.left_out is not null
-    ) as amount_left_out
+    sum(contract_rows.amount) filter (where contract_rows.left_out is not null) as amount_left_out
 from contract_rows
 full join mart_rows
     on contract_rows.table_name = mart_rows.table_name and contract_rows.row_id = mart_rows.row_id

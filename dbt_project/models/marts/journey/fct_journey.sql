@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['journey_id'], 'unique': true}, {'columns': ['customer_id']}]) }}
+{{ config(indexes=[{'columns': ['customer_id']}]) }}
 
 with journeys as (
     select

@@ -1,5 +1,5 @@
 {{ config(indexes=[
-    {'columns': ['interaction_id'], 'unique': true}, {'columns': ['journey_id']}, {'columns': ['customer_id']},
+    {'columns': ['journey_id']}, {'columns': ['customer_id']},
 ]) }}
 
 -- Grain: one touch of a journey. A journey is a customer's touches until its goal, an order completed, or

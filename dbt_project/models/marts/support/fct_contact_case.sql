@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['case_id'], 'unique': true}, {'columns': ['customer_id']}]) }}
+{{ config(indexes=[{'columns': ['customer_id']}]) }}
 
 with cases as (
     select
