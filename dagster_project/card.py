@@ -1,15 +1,15 @@
 """The customer card: found by phone, e-mail or customer ID, as an operator's desk asks for it.
 
-Belongs here: the look-up. Does not belong here: what stands on the card (dbt_project/models/marts).
+Belongs here: the look-up. Does not belong here: what stands on the card (dbt_project/models/marts) and how an
+identifier is spelt (identity).
 """
 
-import re
 from typing import Any
 
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import canonical_email, canonical_phone
+from dagster_project.identity import canonical
 from dagster_project.warehouse import Warehouse
 
 LOOK_UP = """
@@ -26,18 +26,24 @@ order by c.customer_id
 
 
 def find_cards(warehouse: Warehouse, who: str) -> list[dict[str, Any]]:
-    """The cards of every customer that `who` names: an ID (a retired one too), a phone or an e-mail."""
-    kind, value = _identifier(who)
+    """The cards of every customer that `who` names: an ID (a retired one too), a phone or an e-mail.
+
+    Raises WarehouseError where no marts were published yet.
+    """
+    who = who.strip()
+    kind = _kind(who)
+    # What cannot be read stands in the bridge as written, in lower case.
+    value = kind and (canonical(kind, who) or who.lower())
     with warehouse.begin() as connection:
         if connection.scalar(sa.text("select to_regclass('marts.customer_card')")) is None:
             raise WarehouseError("There are no customer cards yet.", "Run `c360 refresh`.")
         rows = connection.execute(sa.text(LOOK_UP), {"who": who, "kind": kind, "value": value})
-        return [{**card, "data_as_of": as_of} for card, as_of in rows]
+        return [{**row.card, "data_as_of": row.data_as_of} for row in rows]
 
 
-def _identifier(who: str) -> tuple[str, str | None]:
+def _kind(who: str) -> str | None:
+    """`email`, `phone`, or None: an ID."""
     if "@" in who:
-        return "email", canonical_email(who)
-    if re.fullmatch(r"[+\d\s()\-.]{5,}", who):
-        return "phone", canonical_phone(who)
-    return "customer_id", None
+        return "email"
+    is_number = any(map(str.isdigit, who)) and not any(map(str.isalpha, who))
+    return "phone" if is_number else None

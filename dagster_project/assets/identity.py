@@ -3,7 +3,9 @@
 Belongs here: what Dagster's UI shows of a linkage run. Does not belong here: linking (identity/).
 """
 
+import base64
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -52,6 +54,7 @@ def resolve_identities(
     context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
 ) -> Iterator[dg.MaterializeResult]:
     from dagster_project import identity
+    from dagster_project.identity.charts import overview
 
     with failing_clearly():
         summary = identity.refresh(
@@ -60,7 +63,14 @@ def resolve_identities(
             company_phones=environment.settings.company_phone_list,
             progress=context.log.info,
         )
-    figures = {name: value for name, value in vars(summary).items() if isinstance(value, (int, float, str))}
+    figures: dict[str, Any] = {
+        name: value
+        for name, value in vars(summary).items()
+        if isinstance(value, (int, float, str)) and name != "run_id"
+    }
+    if not summary.is_skipped:
+        picture = base64.b64encode(overview(environment.warehouse)).decode()
+        figures["overview"] = dg.MetadataValue.md(f"![linkage](data:image/png;base64,{picture})")
     for table in TABLES:
         yield dg.MaterializeResult(
             asset_key=identity_key(table), metadata=figures if table == "record_customers" else {}

@@ -3,10 +3,12 @@
 Belongs here: everything from a card to a stable customer ID. Never imports Dagster. Does not belong here:
 what is told of a customer (dbt_project/).
 
-`refresh` is the daily step, `train` makes a new model, `resolve` is the same without a database.
+`refresh` is the daily step, `train` makes a new model, `resolve` is the same without a database; `canonical` is
+the one spelling of an identifier, as identity.record_identifiers has it.
 """
 
 from dagster_project.identity.evaluate import Score, b_cubed, pairwise
+from dagster_project.identity.identifiers import canonical
 from dagster_project.identity.pipeline import refresh, train
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution, resolve
@@ -18,6 +20,7 @@ __all__ = [
     "RunSummary",
     "Score",
     "b_cubed",
+    "canonical",
     "pairwise",
     "refresh",
     "resolve",

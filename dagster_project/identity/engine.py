@@ -65,7 +65,7 @@ def _macros() -> list[str]:
 
 
 def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
-    """A fresh in-memory session with macros and the tables given_forms, surnames, not_names, email_domains.
+    """A fresh in-memory session with macros and the tables given_forms, surnames, not_names.
 
     given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form
     is itself that name), rank.
@@ -76,7 +76,7 @@ def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
     con.execute("set enable_progress_bar = false; set preserve_insertion_order = false; set timezone = 'UTC'")
     for macro in _macros():
         con.execute(macro)
-    for name in ("given_names", "diminutives", "surnames", "not_names", "email_domains"):
+    for name in ("given_names", "diminutives", "surnames", "not_names"):
         con.execute(
             f"create table {name}_raw as from read_csv('{DATA / name}.csv', header = true, all_varchar = true)"
         )
@@ -98,7 +98,6 @@ def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
         from forms group by form, canonical;
         create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
         create table not_names as select distinct lower(word) as word from not_names_raw;
-        create table email_domains as select domain, canonical from email_domains_raw;
         """
     )
     return con

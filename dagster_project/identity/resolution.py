@@ -14,13 +14,14 @@ import pyarrow as pa
 from dagster_project.identity import guard, link, model, placeholders, profiles, registry, standardise
 from dagster_project.identity.cluster import Clustering, Pair, cluster, components
 from dagster_project.identity.engine import connect
+from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.model import Model
 from dagster_project.identity.registry import Previous
 
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 _PAIR = [
     (name, pa.string())
@@ -43,6 +44,7 @@ class Resolution:
     """Everything a run says. Tables as docs/contracts.md has them; events without event_id, run_id and time."""
 
     record_customers: pa.Table
+    record_identifiers: pa.Table
     edges: pa.Table
     customers: pa.Table
     departed: pa.Table
@@ -63,7 +65,8 @@ def prepare(
     """Standardised cards, their profiles and the stewards' decisions as tables of `con`: what training needs."""
     standardise.load(con, records, identifiers)
     standardise.standardise(con)
-    placeholders.drop_placeholders(con, standardise.canonical_phones(list(company_phones)))
+    own = canonical_values("phone", company_phones)
+    placeholders.drop_placeholders(con, [phone for phone in own if phone])
     _decide(con, decisions if decisions is not None else DECISIONS.empty_table())
     profiles.build_profiles(con)
 
@@ -288,6 +291,7 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
         record_customers=_arrow(con, "select * from record_customers order by 1, 2").cast(
             registry.RECORD_CUSTOMERS
         ),
+        record_identifiers=_arrow(con, "select * from record_identifiers order by 1, 2, 3, 4"),
         edges=_arrow(con, "select * from edges order by 1, 2, 3, 4"),
         customers=_arrow(con, "select * from customers_now order by 1").cast(registry.CUSTOMERS),
         departed=_arrow(con, "select * from departed_now order by 1, 2").cast(registry.DEPARTED),

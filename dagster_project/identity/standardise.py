@@ -1,15 +1,15 @@
-"""Cards to typed, comparable values: names in one script, phones in E.164, canonical e-mails, dates, addresses.
+"""Cards to typed, comparable values: names in one script, dates, addresses, what identifiers a card holds.
 
-Belongs here: reading of one card by itself. Does not belong here: what is learned from many cards
-(placeholders.py) and comparison of two (model.py, guard.py).
+Belongs here: reading of one card by itself. Does not belong here: an identifier's spelling (identifiers.py),
+what is learned from many cards (placeholders.py) and comparison of two (model.py, guard.py).
 
-Everything is SQL over distinct tokens or whole columns; Python touches only distinct phone numbers that
-are not plainly Russian.
+Everything is SQL over distinct tokens or whole columns.
 """
 
 import duckdb
-import phonenumbers
 import pyarrow as pa
+
+from dagster_project.identity.identifiers import spell
 
 RECORD_COLUMNS = (
     *("source_system", "source_record_id", "full_name", "given_name", "middle_name", "family_name", "gender"),
@@ -18,7 +18,6 @@ RECORD_COLUMNS = (
     *("created_at", "updated_at", "deleted_at"),
 )
 IDENTIFIER_COLUMNS = ("source_system", "source_record_id", "kind", "value")
-DEFAULT_REGION = "RU"
 
 _PATRONYMIC = r"^.+(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
 _FAMILY = r"^.{2,}(ov|ev|in|ski|ova|eva|ina|skaia|enko|uk|ko|ian|ents|dze|shvili|vich|ets|ak|ik|aia|oi|ih|ulin|off|eff)$"
@@ -63,7 +62,11 @@ def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Tabl
 
 
 def standardise(con: duckdb.DuckDBPyConnection) -> None:
-    """From `records` and `identifiers` to the tables `cards` (one row a rid) and `held` (rid, kind, value)."""
+    """From `records` and `identifiers` to `cards` (one row a rid), `held` (rid, kind, value) and `record_identifiers`.
+
+    record_identifiers: source_system, source_record_id, kind, value, is_main (it stands in the card itself),
+    is_canonical (false: it could not be read and stands as written, in lower case); placeholders among them.
+    """
     _names(con)
     _held(con)
     con.execute(
@@ -297,128 +300,43 @@ def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _held(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `held` (rid, kind, value: what cards are linked by) and `record_identifiers` (what is told of them)."""
     con.execute(
         """
         create or replace table written_identifiers as
-        select distinct rid, kind, trim(value) as value from (
-            select rid, kind, value from identifiers
-            union all select rid, 'phone', phone from records
-            union all select rid, 'email', email from records
-            union all select rid, 'loyalty_card', loyalty_card from records
-            union all select rid, 'login', login_id from records
-            union all select rid, 'tax_id', tax_id from records
-            union all select rid, 'messenger', lower(messenger_kind) || ':' || messenger_id from records
+        select rid, kind, trim(value) as value, bool_or(is_main) as is_main from (
+            select rid, kind, value, false as is_main from identifiers
+            union all select rid, 'phone', phone, true from records
+            union all select rid, 'email', email, true from records
+            union all select rid, 'loyalty_card', loyalty_card, true from records
+            union all select rid, 'login', login_id, true from records
+            union all select rid, 'tax_id', tax_id, true from records
+            union all select rid, 'messenger', lower(messenger_kind) || ':' || messenger_id, true from records
         ) where value is not null and trim(value) <> ''
+        group by all
         """
     )
-    _phones(con)
+    spell(con, "written_identifiers")
     con.execute(
-        f"""
+        """
         create or replace table held as
-        select distinct rid, kind, value from (
-            select w.rid, w.kind, p.e164 as value from written_identifiers w join phones p on p.written = w.value
-            where w.kind = 'phone'
-            union all
-            select rid, 'email', value from ({_emails()})
-            union all
-            -- A login is unique within its system only.
-            select w.rid, w.kind, r.source_system || ':' || lower(w.value)
-            from written_identifiers w join records r using (rid) where w.kind in ('login', 'visitor')
-            union all
-            select rid, kind, upper(regexp_replace(value, '[^0-9A-Za-zА-Яа-я]', '', 'g'))
-            from written_identifiers where kind = 'loyalty_card'
-            union all
-            select rid, kind, regexp_replace(value, '[^0-9]', '', 'g') from written_identifiers
-            where kind = 'tax_id' and length(regexp_replace(value, '[^0-9]', '', 'g')) in (10, 12)
-            union all
-            select rid, kind, value from written_identifiers where kind = 'messenger'
-        ) where value is not null and value <> '';
-        drop table written_identifiers; drop table phones;
+        -- A login is unique within its system only.
+        select distinct w.rid, w.kind,
+            case when w.kind in ('login', 'visitor') then r.source_system || ':' || s.value else s.value end as value
+        from written_identifiers w join records r using (rid)
+        join spellings s on s.kind = w.kind and s.written = w.value;
+
+        create or replace table record_identifiers as
+        select r.source_system, r.source_record_id, w.kind, coalesce(s.value, lower(w.value)) as value,
+            bool_or(w.is_main) as is_main, bool_or(s.value is not null) as is_canonical
+        from written_identifiers w join records r using (rid)
+        left join spellings s on s.kind = w.kind and s.written = w.value
+        -- A tax number is evidence, not a way to reach somebody.
+        where w.kind <> 'tax_id'
+        group by 1, 2, 3, 4;
+        drop table written_identifiers; drop table spellings;
         """
     )
-
-
-def _phones(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `phones` (written, e164): the Russian forms in SQL, the rest by phonenumbers, distinct values only."""
-    con.execute(
-        r"""
-        create or replace table phones as
-        with split as (
-            select distinct value as written, unnest(regexp_split_to_array(value, '[,;/|]| и | или ')) as one
-            from written_identifiers where kind = 'phone'
-        ), clean as (
-            select written, regexp_replace(lower(one), '(доб|ext|вн|внутр|#|x).*$', '') as one from split
-        ), digits as (
-            select written, trim(one) as one, regexp_replace(one, '[^0-9]', '', 'g') as d,
-                trim(one) like '+%' or trim(one) like '00%' as is_international
-            from clean
-        )
-        select written, one, is_international, case
-            -- A Russian or Kazakh number; 8 is the trunk prefix, never after a plus.
-            when regexp_full_match(d, '7[3-9][0-9]{9}') then '+' || d
-            when regexp_full_match(d, '8[3-9][0-9]{9}') and not is_international then '+7' || d[2:]
-            when regexp_full_match(d, '(007|810 ?7)[3-9][0-9]{9}') then '+7' || right(d, 10)
-            when regexp_full_match(d, '[3489][0-9]{9}') and not is_international then '+7' || d
-            -- Written with both prefixes, +7 8 916 …, or with the plus before the 8.
-            when regexp_full_match(d, '78[3489][0-9]{9}') or regexp_full_match(d, '89[0-9]{9}') then '+7' || right(d, 10)
-        end as e164
-        from digits where length(d) >= 7
-        """
-    )
-    rest = [row[0] for row in con.execute("select distinct one from phones where e164 is null").fetchall()]
-    parsed = pa.table({"one": pa.array(rest, pa.string()), "e164": pa.array(map(_e164, rest), pa.string())})
-    con.register("parsed", parsed)
-    con.execute(
-        """
-        create or replace table phones as
-        select written, coalesce(p.e164, q.e164) as e164 from phones p left join parsed q using (one)
-        where coalesce(p.e164, q.e164) is not null
-        """
-    )
-    con.unregister("parsed")
-
-
-def canonical_phones(written: list[str]) -> list[str]:
-    """The company's own numbers, as it writes them, in E.164; what is no number is left out."""
-    digits = [phone.strip() for phone in written if phone.strip()]
-    read = (_e164("+7" + d[1:] if len(d) == 11 and d[0] == "8" and d.isdigit() else d) for d in digits)
-    return [phone for phone in read if phone]
-
-
-def _e164(written: str) -> str | None:
-    if written.startswith("00"):
-        written = "+" + written[2:]
-    try:
-        number = phonenumbers.parse(written, DEFAULT_REGION)
-    except phonenumbers.NumberParseException:
-        return None
-    national = len(str(number.national_number))
-    if (
-        not phonenumbers.is_possible_number(number)
-        or national < 7
-        or (number.country_code == 7 and national != 10)
-    ):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _emails() -> str:
-    """SQL: rid, value: the canonical address of each written e-mail that is one. Plus tags go, Gmail's dots too."""
-    return r"""
-        select rid, case when domain = 'gmail.com' then replace(local, '.', '')
-                when domain = 'yandex.ru' then replace(local, '.', '-') else local end || '@' || domain as value
-        from (
-            select rid, regexp_replace(split_part(address, '@', 1), '\+.*$', '') as local,
-                coalesce(e.canonical, split_part(address, '@', 2)) as domain
-            from (
-                -- Cyrillic letters that look Latin are slips; any other makes the address invalid.
-                select rid, translate(regexp_replace(regexp_replace(lower(value), '^(mailto:|e-?mail:)', ''),
-                    '[\s<>,;]|[.]+$', '', 'g'), 'авсенкмортху', 'abcehkmoptxy') as address
-                from written_identifiers where kind = 'email'
-            ) left join email_domains e on e.domain = split_part(address, '@', 2)
-            where regexp_full_match(address, '[a-z0-9._%+''-]+@[a-z0-9-]+([.][a-z0-9-]+)*')
-        ) where local <> '' and regexp_full_match(domain, '[a-z0-9-]+([.][a-z0-9-]+)*[.][a-z]{2,}')
-    """
 
 
 # -- dates and places -------------------------------------------------------------------------

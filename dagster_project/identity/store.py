@@ -33,6 +33,10 @@ create table if not exists {IDENTITY}.record_customers (
     match_probability double precision, since_run_id text not null,
     primary key (source_system, source_record_id));
 create index if not exists record_customers_customer_id on {IDENTITY}.record_customers (customer_id);
+create table if not exists {IDENTITY}.record_identifiers (
+    source_system text not null, source_record_id text not null, kind text not null, value text not null,
+    is_main boolean not null, is_canonical boolean not null,
+    primary key (source_system, source_record_id, kind, value));
 create table if not exists {IDENTITY}.departed_records (
     source_system text not null, source_record_id text not null, customer_id text not null,
     primary key (source_system, source_record_id));
@@ -212,6 +216,7 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolu
     pair = tuple(f"{name}_{side}" for side in "lr" for name in key)
     for table, rows, keys in (
         ("record_customers", resolution.record_customers, key),
+        ("record_identifiers", resolution.record_identifiers, (*key, "kind", "value")),
         ("departed_records", resolution.departed, key),
         ("customers", resolution.customers, ("customer_id",)),
         ("edges", resolution.edges, pair),

@@ -100,6 +100,10 @@ BREAKING: dict[str, dict[str, Rows]] = {
             "identity.record_customers": [{"source_record_id": str(i)} for i in range(26)]
         },
     },
+    "identity/record_identifiers": {
+        "an identifier's card has a customer": {"identity.record_identifiers": [GONE]},
+        "no kind of identifier of a live card is lost": {"identity.record_identifiers": [GONE]},
+    },
     "identity/edges": {
         "no card is linked to itself": {"identity.edges": [{"source_record_id_r": "x"}]},
         "the two cards of a link that is used have one customer": {

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from dagster_project.identity.engine import connect
-from dagster_project.identity.standardise import canonical_phones, load, standardise
+from dagster_project.identity.standardise import load, standardise
 from tests.unit.identity.conftest import cards, identifiers
 
 SAME_NAME = [
@@ -267,12 +267,4 @@ def test_deleted_cards_are_left_out_and_identifiers_joined() -> None:
         ("email", "a@mail.ru"),
         ("login", "s:anna"),
         ("phone", "+79161234567"),
-    ]
-
-
-def test_company_phones_in_any_form() -> None:
-    assert canonical_phones(["8 800 555-35-35", "88005553535", "+7 (495) 000-10-10", "", "x"]) == [
-        "+78005553535",
-        "+78005553535",
-        "+74950001010",
     ]
