@@ -7,7 +7,7 @@ producing them. Counts only, never a value of a row.
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -64,7 +64,7 @@ def gather(warehouse: Warehouse, run_id: str) -> Figures:
 
 def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreement | None) -> None:
     """The summary. Tables first, then what to do next."""
-    parts = [_sources_table(figures), _layers_table(figures), _gates_table(figures)]
+    parts: list[RenderableType] = [_sources_table(figures), _layers_table(figures), _gates_table(figures)]
     if figures.identity:
         parts.append(_identity_text(figures, agreement))
     parts.append(_steps_table(outcome))
@@ -179,8 +179,8 @@ def _marts(connection: sa.Connection, run_id: str, figures: Figures) -> None:
             sa.text("select mart, rows, written from ops.publications where run_id = :run_id order by mart"),
             {"run_id": run_id},
         ).all()
-        figures.marts = {mart: count for mart, count, _ in rows}
-        figures.rows_published = sum(written for *_, written in rows)
+        figures.marts = {str(row.mart): int(row.rows) for row in rows}
+        figures.rows_published = sum(int(row.written) for row in rows)
 
 
 def _unexplained(connection: sa.Connection, figures: Figures) -> None:

@@ -35,7 +35,9 @@ def overview(warehouse: Warehouse) -> bytes:
             pd.DataFrame(connection.execute(sa.text(query), parameters).mappings())
             for query, parameters in ((SIZES, {"largest": LARGEST_SHOWN}), (WEIGHTS, {}), (RULES, {}))
         )
-    used = alt.Color("link:N", title=None, scale=alt.Scale(domain=["used", "not used"], range=["#4c78a8", "#d6d6d6"]))
+    used = alt.Color(
+        "link:N", title=None, scale=alt.Scale(domain=["used", "not used"], range=["#4c78a8", "#d6d6d6"])
+    )
     by_size = (
         alt.Chart(sizes, title="Cards per customer", width=260, height=200)
         .mark_bar(color="#4c78a8")

@@ -257,7 +257,8 @@ def _run_dlt(
         info = pipeline.run(resources, loader_file_format="parquet")
     except PipelineStepFailed as failed:
         raise _cause(failed, source, warehouse, reflected, engine) from failed
-    counts = pipeline.last_trace.last_normalize_info.row_counts if pipeline.last_trace else {}
+    normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
+    counts = normalized.row_counts if normalized else {}
     for name, load in loads.items():
         load.rows_loaded = counts.get(name, 0)
     return info.loads_ids[0] if info.loads_ids else None

@@ -76,7 +76,7 @@ def _columns(connection: sa.Connection, schema_name: str, table: str) -> list[tu
         ),
         {"table": f'{schema_name}."{table}"'},
     )
-    return [(name, type_) for name, type_ in rows]
+    return [(str(row[0]), str(row[1])) for row in rows]
 
 
 def _run(connection: sa.Connection, statement: str, **parts: pgsql.Composable) -> int:

@@ -123,8 +123,11 @@ def test_bi_reads_masked_and_the_agent_only_cards(built: Warehouse) -> None:
 
 
 def test_a_second_refresh_is_refused_and_told_who_is_at_work(warehouse: Warehouse) -> None:
-    with refresh_lock(warehouse, "Seamless 360 run abc"):
-        with pytest.raises(RefreshBusy, match="Seamless 360 run abc"), refresh_lock(warehouse, "another"):
-            pass
+    with (
+        refresh_lock(warehouse, "Seamless 360 run abc"),
+        pytest.raises(RefreshBusy, match="Seamless 360 run abc"),
+        refresh_lock(warehouse, "another"),
+    ):
+        pass
     with refresh_lock(warehouse, "another"):
         pass
