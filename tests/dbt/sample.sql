@@ -91,6 +91,14 @@ from (values
     ('woocommerce', 'user:12', 'C-ANNA'), ('asterisk', 'number:+79160000001', 'C-ANNA'),
     ('odoo', 'partner:1', 'C-SHOP'), ('odoo', 'partner:5', 'C-DEPOT')
 ) as links (source_system, source_record_id, customer_id);
+insert into identity.record_identifiers (source_system, source_record_id, kind, value, is_main, is_canonical)
+select source_system, source_record_id, kind, value, true, true
+from (values
+    ('suitecrm', 'contact:c1', 'phone', '+79160000001'), ('suitecrm', 'contact:c1', 'email', 'anna@mail.example'),
+    ('asterisk', 'number:+79160000001', 'phone', '+79160000001'),
+    ('woocommerce', 'order:500', 'phone', '+79160000001'), ('woocommerce', 'order:500', 'email', 'anna@mail.example'),
+    ('woocommerce', 'user:12', 'email', 'anna@mail.example'), ('woocommerce', 'user:12', 'login', 'anna')
+) as held (source_system, source_record_id, kind, value);
 insert into identity.customers (customer_id, created_at, created_run_id, retired_at, retired_run_id, surviving_customer_id) values
 ('C-ANNA', '2026-01-01', 'run-0', null, null, null), ('C-SHOP', '2026-01-01', 'run-0', null, null, null),
 ('C-DEPOT', '2026-01-01', 'run-0', null, null, null), ('C-OLD', '2026-01-01', 'run-0', '2026-01-30', 'run-1', 'C-ANNA');

@@ -8,13 +8,13 @@ with identifiers as (
     select
         identifiers.source_system,
         identifiers.kind,
-        {{ normalised_identifier('identifiers.kind', 'identifiers.value') }} as value,
+        identifiers.value,
         cards.customer_id,
         cards.linked_by,
         cards.match_probability,
         cards.created_at,
         cards.updated_at
-    from {{ ref('customer_record_identifiers') }} as identifiers
+    from {{ source('identity', 'record_identifiers') }} as identifiers
     inner join {{ ref('bridge_customer_record') }} as cards
         on
             identifiers.source_system = cards.source_system
@@ -34,7 +34,6 @@ grouped as (
         min(created_at) as valid_from,
         max(updated_at) as last_seen_at
     from identifiers
-    where value <> ''
     group by source_system, kind, value, customer_id
 ),
 

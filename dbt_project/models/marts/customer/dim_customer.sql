@@ -17,6 +17,18 @@ with placeholders as (
     where customer_count > {{ var('placeholder_customers') }}
 ),
 
+own_identifiers as (
+    select
+        identifiers.source_system,
+        identifiers.source_record_id,
+        min(identifiers.value) filter (where identifiers.kind = 'phone') as phone,
+        bool_or(identifiers.kind = 'email') as has_email
+    from {{ source('identity', 'record_identifiers') }} as identifiers
+    left join placeholders on identifiers.kind = placeholders.kind and identifiers.value = placeholders.value
+    where identifiers.is_main and identifiers.is_canonical and placeholders.value is null
+    group by identifiers.source_system, identifiers.source_record_id
+),
+
 records as (
     select
         links.customer_id,
@@ -34,12 +46,9 @@ records as (
                 and cards.birth_date < cards.updated_at
                 then cards.birth_date
         end as birth_date,
-        case
-            when phone_placeholders.value is null then {{ normalised_phone('cards.phone') }}
-        end as phone,
-        case
-            when email_placeholders.value is null then lower(cards.email)
-        end as email,
+        own_identifiers.phone,
+        -- As it is written: an alias is what its owner is used to.
+        case when own_identifiers.has_email then lower(btrim(cards.email)) end as email,
         cards.loyalty_card,
         cards.tax_id,
         cards.street,
@@ -62,14 +71,10 @@ records as (
     from {{ ref('bridge_customer_record') }} as links
     inner join {{ ref('customer_records') }} as cards
         on links.source_system = cards.source_system and links.source_record_id = cards.source_record_id
-    left join placeholders as phone_placeholders
+    left join own_identifiers
         on
-            phone_placeholders.kind = 'phone'
-            and {{ normalised_phone('cards.phone') }} = phone_placeholders.value
-    left join placeholders as email_placeholders
-        on
-            email_placeholders.kind = 'email'
-            and {{ normalised_email('cards.email') }} = email_placeholders.value
+            links.source_system = own_identifiers.source_system
+            and links.source_record_id = own_identifiers.source_record_id
     where links.customer_id is not null
 ),
 
