@@ -27,4 +27,5 @@
 select '{{ line }}' as problem
 union all
 {% endfor %}
-select cast(null as text) as problem where false
+select cast(null as text) as problem
+where false

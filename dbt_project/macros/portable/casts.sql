@@ -27,14 +27,18 @@ adds `<adapter>__` beside it. Arguments are SQL expressions. A value that cannot
 {%- endmacro %}
 
 {% macro default__to_amount(column) -%}
-    {#- Of several separators the last one is the decimal's, the others mark thousands. -#}
-    cast(substring(
-        replace(
-            regexp_replace(
-                regexp_replace(cast({{ column }} as text), '[\s\u00A0\u202F]', '', 'g'), '[.,](?=.*[.,])', '', 'g'
-            ), ',', '.'
-        ) from '^[+-]?\d+(?:\.\d*)?$'
-    ) as numeric)
+    {#- Most amounts are plain; the rest: of several separators the last is the decimal's, the others mark thousands. -#}
+    case
+        when cast({{ column }} as text) ~ '^-?\d+(?:\.\d+)?$' then cast(cast({{ column }} as text) as numeric)
+        else cast(substring(
+            replace(
+                regexp_replace(
+                    regexp_replace(cast({{ column }} as text), '[\s\u00A0\u202F]', '', 'g'),
+                    '[.,](?=.*[.,])', '', 'g'
+                ), ',', '.'
+            ) from '^[+-]?\d+(?:\.\d*)?$'
+        ) as numeric)
+    end
 {%- endmacro %}
 
 {#- A calendar date, or null for MySQL's zero date. -#}

@@ -3,14 +3,22 @@
     ('phone', 'phone', 'customer_records'), ('email', 'email', 'customer_records'),
     ('login', 'login_id', 'customer_records'),
 ] -%}
-with identifiers as (
+with billing as (
+    select * from {{ ref('stg_woocommerce__billing') }}
+    where deleted_at is null
+),
+
+customer_records as (
+    select * from {{ ref('stg_woocommerce__customer_records') }}
+),
+
+identifiers as (
     {% for kind, column, model in columns %}
     select
         source_record_id,
         '{{ kind }}' as kind,
         {{ column }} as value
-    from {{ ref('stg_woocommerce__' ~ model) }}
-    {% if model == 'billing' %}where deleted_at is null{% endif %}
+    from {{ model }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )

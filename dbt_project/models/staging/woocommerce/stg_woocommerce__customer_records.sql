@@ -1,9 +1,13 @@
 -- Registered customers (their phone and address are those of their last order) and guest orders.
-with ranked_orders as (
+with billing as (
+    select * from {{ ref('stg_woocommerce__billing') }}
+),
+
+ranked_orders as (
     select
         *,
         row_number() over (partition by source_record_id order by created_at desc, order_id desc) as position
-    from {{ ref('stg_woocommerce__billing') }}
+    from billing
     where source_record_id like 'user:%' and deleted_at is null
 ),
 
@@ -88,5 +92,5 @@ select
     created_at,
     updated_at,
     deleted_at
-from {{ ref('stg_woocommerce__billing') }}
+from billing
 where source_record_id like 'order:%'

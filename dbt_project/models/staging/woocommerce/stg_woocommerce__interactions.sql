@@ -1,4 +1,9 @@
-with events as (
+-- Read once: the orders are many joins.
+with orders as (
+    select * from {{ ref('stg_woocommerce__orders') }}
+),
+
+events as (
     -- A cart that was left at the checkout is a visit.
     select
         'woocommerce:wc_orders:' || order_number || ':placed' as interaction_id,
@@ -13,7 +18,7 @@ with events as (
         campaign,
         updated_at,
         deleted_at
-    from {{ ref('stg_woocommerce__orders') }}
+    from orders
     {% for status in ['paid', 'completed', 'cancelled'] %}
     union all
     select
@@ -29,7 +34,7 @@ with events as (
         campaign,
         updated_at,
         deleted_at
-    from {{ ref('stg_woocommerce__orders') }}
+    from orders
     where {{ status }}_at is not null
     {% endfor %}
     union all
