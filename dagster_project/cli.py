@@ -59,12 +59,11 @@ def refresh() -> None:
                 progress.console.print(f"{mark} {step.name:<24} {step.seconds:6.1f} s")
 
         outcome = run_refresh(settings, warehouse, listen)
-    if outcome.steps and outcome.steps[0].name != "start":
+    figures = summary.Figures()
+    if outcome.steps and outcome.steps[0].name != "start" and (outcome.success or warehouse.answers()):
         figures = summary.gather(warehouse, outcome.run_id)
         agreement = _agreement(warehouse) if settings.profile == "demo" and outcome.success else None
         summary.show(console, outcome, figures, agreement)
-    else:
-        figures = summary.Figures()
     for line in outcome.blocked:
         _complain(f"gate {line}")
     for step in outcome.failures:
@@ -279,9 +278,16 @@ def _complain(problem: str, remedy: str = "") -> None:
 
 
 def main() -> None:
-    """The entry point: a C360Error is one line and exit code 1, never a traceback."""
+    """The entry point: an error is a line, its remedy the next, and exit code 1; never a traceback."""
     try:
         app()
     except C360Error as error:
         _complain(error.problem, error.remedy)
+        sys.exit(1)
+    except Exception as error:
+        from dagster_project.errors import mistake
+        from dagster_project.warehouse.failures import warehouse_error
+
+        known = warehouse_error(error) or mistake(error)
+        _complain(known.problem, known.remedy)
         sys.exit(1)

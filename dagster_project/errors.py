@@ -5,6 +5,11 @@ and what to do, and never a personal value. Does not belong here: how they are s
 or when they are retried (assets/).
 """
 
+import traceback
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
 
 class C360Error(Exception):
     """What is wrong (`problem`) and what to do about it (`remedy`), both one line, no personal data."""
@@ -37,3 +42,17 @@ class GateError(C360Error):
 
 class RefreshBusy(C360Error):
     """Another refresh holds the warehouse."""
+
+
+def mistake(error: Exception) -> C360Error:
+    """An error that nobody raised on purpose, by type and place: its message may quote a customer's value."""
+    ours = [
+        f"{path.relative_to(_PACKAGE.parent)}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (path := Path(frame.filename)).is_relative_to(_PACKAGE)
+    ]
+    place = f" at {ours[-1]}" if ours else ""
+    return C360Error(
+        f"{type(error).__name__}{place}: a mistake in the program.",
+        "Nothing of this step was kept. Please report this line.",
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.config import PROJECT_ROOT, Settings
+from dagster_project.config import PROJECT_ROOT, Settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.jobs import daily_refresh_job
 from dagster_project.warehouse import Warehouse
@@ -66,7 +66,12 @@ def log_file(settings: Settings) -> Path:
 
 
 def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outcome:
-    """Runs the whole chain once. Raises RefreshBusy if another one is at work; a failed step is in the outcome."""
+    """Runs the whole chain once; a failed step is in the outcome.
+
+    Raises RefreshBusy if another one is at work, ConfigError for a setting that a later step would miss.
+    """
+    for source in source_contracts():
+        settings.source_url(source)
     dagster_home(settings)
     from dagster_project.build import build_defs
 
@@ -87,7 +92,11 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={"seamless360/started_by": "c360 refresh"},
         )
-    return Outcome(run_id, result.success, time.monotonic() - started, watch.steps, watch.blocked)
+    if result.success and watch.skipped:
+        # Dagster calls a run a success where a step wrote less than it said, and skips what needed the rest.
+        watch.steps.append(Step(watch.skipped[0], failed="The step before it wrote nothing for it: skipped."))
+    success = result.success and not watch.skipped
+    return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked)
 
 
 def _bury_the_dead(instance: dg.DagsterInstance) -> None:
@@ -107,6 +116,7 @@ class _Watch:
         self.listen = listen
         self.steps: list[Step] = []
         self.blocked: list[str] = []
+        self.skipped: list[str] = []
         self._open: dict[str, tuple[Step, float]] = {}
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
@@ -130,6 +140,8 @@ class _Watch:
                 step.failed = (failure.description if failure else None) or _words(data.error)
             self.steps.append(step)
             self.listen("done", step, len(self.steps), self.total)
+        elif event.is_step_skipped:
+            self.skipped.append(event.step_key or "")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             evaluation = event.asset_check_evaluation_data
             if (

@@ -14,7 +14,10 @@ from dagster_project.warehouse.lock import refresh_lock
 
 
 class Environment(dg.ConfigurableResource):
-    """The settings and the warehouse of this environment; read when a run begins, not when code loads."""
+    """The settings and the warehouse of this environment; read when a run begins, not when code loads.
+
+    A step never starts the embedded server: one that went away in mid-run took the run's lock with it.
+    """
 
     @property
     def settings(self) -> Settings:
@@ -22,7 +25,7 @@ class Environment(dg.ConfigurableResource):
 
     @property
     def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings)
+        return open_warehouse(self.settings, start=False)
 
 
 class RefreshLock(dg.ConfigurableResource):
@@ -32,5 +35,5 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshLock"]:
-        with refresh_lock(self.environment.warehouse, f"Seamless 360 run {context.run_id}"):
+        with refresh_lock(open_warehouse(self.environment.settings), f"Seamless 360 run {context.run_id}"):
             yield self

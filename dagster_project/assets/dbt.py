@@ -18,6 +18,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from dagster_project.assets import OWNERS
 from dagster_project.assets.dbt_runner import stream
+from dagster_project.assets.failures import failing_clearly
 from dagster_project.config import DBT_PROJECT_DIR, load_settings
 from dagster_project.errors import ConfigError
 from dagster_project.resources import Environment, RefreshLock
@@ -60,7 +61,7 @@ def asset_key(node: Mapping[str, Any]) -> dg.AssetKey:
     """A model's or seed's key, from its place below models/ or seeds/."""
     folders = Path(node["path"]).parent.parts
     if node["resource_type"] == "seed":
-        return dg.AssetKey(["staging", "dictionaries", node["name"]])
+        return dg.AssetKey(["dictionaries", node["name"]])
     return dg.AssetKey([*folders, node["name"]])
 
 
@@ -83,12 +84,13 @@ def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
     def layer_assets(
         context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
     ) -> Iterator[Any]:
-        os.environ.update(
-            dbt_environment(environment.warehouse, environment.settings), C360_DBT_APPLICATION=DBT_APPLICATION
-        )
-        warehouse = environment.warehouse
-        for event in stream(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR):
-            yield _with_row_count(event, warehouse)
+        with failing_clearly():
+            warehouse = environment.warehouse
+            os.environ.update(
+                dbt_environment(warehouse, environment.settings), C360_DBT_APPLICATION=DBT_APPLICATION
+            )
+            for event in stream(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR):
+                yield _with_row_count(event, warehouse)
 
     return layer_assets
 
@@ -98,7 +100,7 @@ def _with_row_count(event: Any, warehouse: Warehouse) -> Any:
     if not isinstance(event, dg.Output) or not (table := _tables().get(event.output_name)):
         return event
     with warehouse.begin() as connection:
-        rows = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
+        rows: int = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
     return event.with_metadata({**event.metadata, "dagster/row_count": dg.MetadataValue.int(rows)})
 
 

@@ -1,14 +1,17 @@
-"""How the project's errors end a step.
+"""How errors end a step: in words that name what to mend, never in a traceback or a value.
 
-Belongs here: which error is worth a retry. Does not belong here: making errors.
+Belongs here: which error is worth a retry, and the last resort for errors nobody made on purpose. Does not
+belong here: making errors (errors.py), what a database's errors mean (warehouse/failures.py).
 """
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
-from dagster_project.errors import C360Error, SourceUnavailable
+from dagster_project.errors import C360Error, SourceUnavailable, mistake
+from dagster_project.warehouse.failures import broken_by_words, warehouse_error
 
 # Waits of 2, 4 and 8 seconds, a little spread.
 RETRY_LOST_CONNECTION = dg.RetryPolicy(
@@ -18,11 +21,24 @@ RETRY_LOST_CONNECTION = dg.RetryPolicy(
 
 @contextmanager
 def failing_clearly() -> Iterator[None]:
-    """A C360Error ends the step with its two lines; only a source that does not answer is tried again."""
+    """Any error ends the step with two lines; only a source that does not answer is tried again."""
     try:
         yield
     except C360Error as error:
-        raise dg.Failure(
-            description=f"{error.problem}\n{error.remedy}".strip(),
-            allow_retries=isinstance(error, SourceUnavailable),
-        ) from error
+        raise _failure(error, error) from None
+    except dg.Failure as failure:
+        # dbt names each model; a warehouse that is gone or full fails them all for one reason.
+        if broken := broken_by_words(failure.description or ""):
+            raise _failure(broken, failure) from None
+        raise
+    except Exception as error:
+        raise _failure(warehouse_error(error) or mistake(error), error) from None
+
+
+def _failure(error: C360Error, behind: Exception) -> dg.Failure:
+    # The stack without messages: what a driver says may quote a value, and Dagster keeps what it is given.
+    return dg.Failure(
+        description=f"{error.problem}\n{error.remedy}".strip(),
+        metadata={"stack": "".join(traceback.format_tb(behind.__traceback__))},
+        allow_retries=isinstance(error, SourceUnavailable),
+    )

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from dagster_project.errors import GateError, WarehouseError
 from dagster_project.quality.suites import Expectation, Suite
 from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.failures import broken_by_words
 
 # The column that names a row to us; row rules are answered with it instead of with values.
 PLACE = "c360_place"
@@ -127,7 +128,7 @@ def _validate(
             expectation_parameters=dict(parameters),
         )
     except sa.exc.DBAPIError as error:
-        raise _lost(suite, type(error.orig).__name__) from None
+        raise broken_by_words(str(error.orig)) or _lost(suite, type(error.orig).__name__) from None
     finally:
         source.delete_asset(asset.name)
     by_position = {result.expectation_config.meta["position"]: result for result in done.results}
@@ -137,7 +138,7 @@ def _validate(
 def _judgement(suite: Suite, expectation: Expectation, result: Any, with_places: bool) -> Judgement:
     if raised := _raised(result.exception_info):
         if lost := LOST_CONNECTION.search(raised):
-            raise _lost(suite, lost.group())
+            raise broken_by_words(raised) or _lost(suite, lost.group())
         named = ERROR_NAME.search(raised)
         return Judgement(
             expectation, False, error=(named.group(1) or named.group(2)) if named else "no result"

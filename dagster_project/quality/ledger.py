@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dagster_project.errors import WarehouseError
 from dagster_project.quality.suites import Suite
 from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.failures import broken_by_words
 from dagster_project.warehouse.schema import OPS
 
 TABLES = f"""
@@ -60,7 +61,7 @@ def transaction(warehouse: Warehouse, suite: Suite) -> Iterator[sa.Connection]:
         with warehouse.begin() as connection:
             yield connection
     except sa.exc.DBAPIError as error:
-        raise WarehouseError(
+        raise broken_by_words(str(error.orig)) or WarehouseError(
             f"The warehouse failed while {suite.name} was gated: {type(error.orig).__name__}.",
             "Nothing was moved; the server's log has the details.",
         ) from None

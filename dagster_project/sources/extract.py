@@ -7,6 +7,7 @@ A window begins at the last *finished* load's watermark less the look-back. A lo
 moved it, so the next one reads the same rows again; merging by key makes that harmless.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -102,7 +103,7 @@ def extract(
     except C360Error:
         raise
     except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
-        raise translate(error, source.name, place, "reading") from error
+        raise _no_space(source, error) or translate(error, source.name, place, "reading") from error
     finally:
         engine.dispose()
     window.finish(
@@ -270,13 +271,9 @@ def _cause(
     """Whose fault a failed dlt step is: reading fails at the source, everything later at the warehouse or disk."""
     from dlt.extract.exceptions import ResourceExtractionError
 
+    if full := _no_space(source, failed):
+        return full
     links = chain(failed)
-    for link in links:
-        if isinstance(link, OSError) and link.errno == 28:
-            return WarehouseError(
-                f"{source.name}: no space left on the disk while loading.",
-                "Make room below C360_HOME and the warehouse's data folder, then run the refresh again.",
-            )
     if failed.step == "extract":
         table = next((link.pipe_name for link in links if isinstance(link, ResourceExtractionError)), None)
         unreadable = table and unreadable_column(source, table, reflected, engine)
@@ -286,4 +283,13 @@ def _cause(
         f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
         f"failed: {said[0]}.",
         "Mend the warehouse and run the refresh again: it reads the same rows anew.",
+    )
+
+
+def _no_space(source: Source, error: BaseException) -> WarehouseError | None:
+    if not any(isinstance(link, OSError) and link.errno == errno.ENOSPC for link in chain(error)):
+        return None
+    return WarehouseError(
+        f"{source.name}: no space left on the disk while loading.",
+        "Make room below C360_HOME and the warehouse's data folder, then run the refresh again.",
     )

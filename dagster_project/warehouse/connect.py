@@ -53,6 +53,14 @@ class Warehouse:
         with connection, connection.begin():
             yield connection
 
+    def answers(self) -> bool:
+        """Whether the server can be reached now."""
+        try:
+            with self.begin():
+                return True
+        except WarehouseError:
+            return False
+
     @contextlib.contextmanager
     def arrow(self) -> Iterator[adbc.Connection]:
         """An ADBC connection; commit it yourself."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -30,7 +31,9 @@ class Company:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("C360_", "DAGSTER_"))}
         return kept | {"C360_HOME": str(self.settings.home), "COLUMNS": "160"}
 
-    def c360(self, *arguments: str, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    def c360(
+        self, *arguments: str, timeout: int = 300, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(Path(sys.executable).parent / "c360"), *arguments],
             env=self.environment | environment,
@@ -67,20 +70,28 @@ class Company:
         with engine.begin() as connection:
             return connection.exec_driver_sql(statement).rowcount
 
-    def state(self) -> dict[str, tuple]:
-        """Every published mart and the identity's assignment, as count and checksum."""
+    def source_value(self, source: str, query: str) -> Any:
+        engine = sa.create_engine(demo_company.source_url(self.warehouse, source), poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            return connection.exec_driver_sql(query).scalar()
+
+    def state(self, *schemas: str) -> dict[str, tuple]:
+        """Every published mart and the identity's assignment (or every table of `schemas`), as count and checksum."""
         tables = self.ask(
-            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'marts' "
-            "union all select 'identity.record_customers' order by 1"
+            "select format('%I.%I', schemaname, tablename) from pg_tables "
+            f"where schemaname = any(array{list(schemas or ['marts'])}) order by 1"
         )
         # What says when or in which run something was computed differs between equal states.
-        volatile = "array['since_run_id', 'run_id', 'data_as_of', 'extracted_at', 'refreshed_at', 'loaded_at']"
+        volatile = (
+            "array['since_run_id', 'run_id', 'data_as_of', 'extracted_at', 'refreshed_at', 'loaded_at']"
+        )
+        names = [table for (table,) in tables] + ([] if schemas else ["identity.record_customers"])
         return {
             table: self.ask(
                 f"select count(*), coalesce(sum(hashtextextended((to_jsonb(t) - {volatile})::text, 0)), 0) "
                 f"from {table} t"
             )[0]
-            for (table,) in tables
+            for table in names
         }
 
 

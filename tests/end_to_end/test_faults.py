@@ -1,0 +1,447 @@
+"""The faults of a night, by the whole command: what it says, what it leaves alone, and that the next run is right.
+
+Belongs here: what only the whole chain shows. Faults of one extraction are in tests/integration/sources.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import demo_company
+from dagster_project.config import Settings, source_contracts
+from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse.connect import embedded_server
+from tests.end_to_end.conftest import Company
+
+ROOT = os.geteuid() == 0
+AMOUNT = "двенадцать"
+
+
+def errors(company: Company, done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The error lines, once it is sure that nothing else was said: no traceback, no secret, no row's value."""
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, said
+    password = str(company.warehouse.url.password)
+    assert password not in said
+    assert AMOUNT not in said
+    assert not re.search(r"\+79\d{9}|\w@\w+\.", done.stderr), done.stderr
+    lines = done.stderr.splitlines()
+    assert all(line.startswith(("error: ", "       ")) for line in lines), done.stderr
+    return [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+
+
+def one_error(company: Company, done: subprocess.CompletedProcess[str]) -> str:
+    said = errors(company, done)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(said) == 1, done.stderr
+    return said[0]
+
+
+def source_setting(source: str) -> str:
+    return f"C360_SOURCE_{source.upper()}_URL"
+
+
+def source_url(company: Company, source: str) -> sa.URL:
+    return demo_company.source_url(company.warehouse, source)
+
+
+def text(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+# -- settings ------------------------------------------------------------------------------
+
+
+def test_a_setting_that_is_missing_or_wrong_is_named_before_anything_runs(company: Company) -> None:
+    warehouse = text(company.warehouse.url)
+    sources = {source_setting(s): text(source_url(company, s)) for s in source_contracts()}
+    production = {"C360_PROFILE": "production"}
+    for environment, words in (
+        (production, "C360_WAREHOUSE_URL is not set"),
+        (
+            {**production, "C360_WAREHOUSE_URL": warehouse, **sources, source_setting("odoo"): ""},
+            "C360_SOURCE_ODOO_URL is not set",
+        ),
+        ({"C360_TIME_ZONE": "Europe/Nowhere"}, "C360_TIME_ZONE: "),
+        ({"C360_WAREHOUSE_URL": "postgresql+psycopg://u:p@127.0.0.1:1/c360"}, "127.0.0.1:1/c360"),
+        ({source_setting("odoo"): "not a URL"}, "C360_SOURCE_ODOO_URL is not a database URL"),
+    ):
+        done = company.refresh(**environment)
+        assert words in one_error(company, done)
+        assert "✓" not in done.stdout
+
+
+# -- sources -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def broken(company: Company, source: str, breaking: str, mending: str) -> Iterator[None]:
+    company.at_source(source, breaking)
+    try:
+        yield
+    finally:
+        company.at_source(source, mending)
+
+
+@pytest.mark.slow
+def test_each_broken_source_is_one_line_and_readers_keep_what_they_had(company: Company) -> None:
+    before = company.state()
+    with (
+        broken(
+            company,
+            "woocommerce",
+            "alter table wp_wc_orders rename column billing_email to mail",
+            "alter table wp_wc_orders rename column mail to billing_email",
+        ),
+        broken(company, "asterisk", "alter table queue_log rename to q", "alter table q rename to queue_log"),
+    ):
+        done = company.refresh(
+            **{
+                source_setting("odoo"): text(source_url(company, "odoo").set(port=1)),
+                source_setting("suitecrm"): text(source_url(company, "suitecrm").set(password="wrong")),
+            }
+        )
+    assert done.returncode == 1
+    odoo, suitecrm, woocommerce, asterisk = (
+        next(line for line in errors(company, done) if line.startswith(f"extract_{source}:"))
+        for source in ("odoo", "suitecrm", "woocommerce", "asterisk")
+    )
+    assert "odoo at 127.0.0.1:1/demo_odoo (user c360_demo) does not answer" in odoo
+    assert "password authentication failed" in suitecrm
+    assert "the source has no column wp_wc_orders.billing_email" in woocommerce
+    assert "the source has no table queue_log" in asterisk
+    assert len(errors(company, done)) == 4
+    assert {source_setting(s) for s in ("odoo", "suitecrm", "asterisk")} <= set(
+        re.findall(r"C360_SOURCE_\w+_URL", done.stderr)
+    )
+    assert company.state() == before
+
+
+@contextlib.contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """`folder` on a file system of its own that has no room."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="only root can mount a small file system")
+def test_a_full_disk_a_duplicate_key_and_a_table_without_rows(company: Company) -> None:
+    before = company.state()
+    with (
+        full_disk(company.settings.home / "dlt"),
+        broken(
+            company,
+            "asterisk",
+            "alter table cdr drop constraint cdr_pkey; "
+            'insert into cdr select * from cdr order by "end" desc limit 1',
+            "delete from cdr a using cdr b where a.ctid > b.ctid "
+            "and (a.uniqueid, a.sequence) = (b.uniqueid, b.sequence); "
+            "alter table cdr add primary key (uniqueid, sequence)",
+        ),
+        broken(
+            company,
+            "odoo",
+            "create table kept as table loyalty_card; truncate loyalty_card",
+            "insert into loyalty_card select * from kept; drop table kept",
+        ),
+    ):
+        done = company.refresh()
+    assert done.returncode == 1
+    asterisk, odoo, suitecrm, woocommerce = sorted(errors(company, done))
+    assert "1 values of the key (uniqueid, sequence) stand more than once in cdr" in asterisk
+    assert "odoo.loyalty_card returns no rows where there were" in odoo
+    assert "suitecrm: no space left on the disk" in suitecrm
+    assert "woocommerce: no space left on the disk" in woocommerce
+    assert "C360_MAY_BE_EMPTIED=odoo.loyalty_card" in done.stderr
+    assert company.state() == before
+
+
+# -- rows ----------------------------------------------------------------------------------
+
+
+def two_at_once(
+    company: Company,
+) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
+    """A refresh, and one that was started while it was at work."""
+    command = [str(Path(sys.executable).parent / "c360"), "refresh"]
+    first = subprocess.Popen(
+        command, env=company.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    held = "select 1 from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' "
+    deadline = time.monotonic() + 60
+    while not company.ask(held + "and a.application_name like 'Seamless 360 run %'"):
+        assert first.poll() is None and time.monotonic() < deadline, "the first refresh never took the lock"
+        time.sleep(0.2)
+    second = company.refresh()
+    out, err = first.communicate(timeout=300)
+    return subprocess.CompletedProcess(command, first.returncode, out, err), second
+
+
+@pytest.mark.slow
+def test_bad_rows_wait_in_quarantine_and_come_back_mended(company: Company) -> None:
+    before = company.state()
+    early, late = company.ask(
+        "select source_record_id, order_id from marts.fct_order where source_system = 'odoo' "
+        "and order_id like 'odoo:pos:%' order by ordered_at desc limit 2"
+    )
+    receipts = [int(order_id.rsplit(":")[-1]) for _, order_id in (early, late)]
+    meta = company.source_value(
+        "woocommerce",
+        "select max(meta_id) from wp_woocommerce_order_itemmeta join wp_woocommerce_order_items i "
+        "using (order_item_id) join wp_wc_orders o on o.id = i.order_id "
+        "where meta_key = '_line_total' and o.status = 'wc-completed'",
+    )
+    bumped = (
+        "update wp_wc_orders set date_updated_gmt = {at} where id = (select order_id from "
+        "wp_woocommerce_order_items join wp_woocommerce_order_itemmeta using (order_item_id) "
+        f"where meta_id = {meta}); "
+    )
+    newest = "(select max(date_updated_gmt) from wp_wc_orders)"
+    written = "write_date = (select max(write_date) from pos_order)"
+    company.at_source("odoo", "create table kept as table pos_order")
+    company.at_source("woocommerce", "create table kept as table wp_woocommerce_order_itemmeta")
+    for receipt, year in zip(receipts, ("0001", "9999"), strict=True):
+        company.at_source(
+            "odoo", f"update pos_order set date_order = '{year}-01-02', {written} where id = {receipt}"
+        )
+    company.at_source(
+        "woocommerce",
+        bumped.format(at=newest)
+        + f"update wp_woocommerce_order_itemmeta set meta_value = '{AMOUNT}' where meta_id = {meta}",
+    )
+
+    done = company.refresh()
+    assert done.returncode == 3, done.stdout + done.stderr
+    (said,) = errors(company, done)
+    assert said.startswith("3 rows were put into quarantine")
+    rows = company.ask(
+        "select row_key, reasons, load_id is not null from quarantine.odoo__pos_order union all "
+        "select row_key, reasons, load_id is not null "
+        "from quarantine.woocommerce__wp_woocommerce_order_itemmeta"
+    )
+    assert sorted(rows) == sorted(
+        [
+            *((str(r), ["date_order is between 1990 and one day ahead"], True) for r in receipts),
+            (str(meta), ["an item's amount or quantity is a number"], True),
+        ]
+    )
+    assert company.ask("select sum(rows_unexplained) from marts.reconciliation") == [(0,)]
+    published = {key for (key,) in company.ask("select order_id from marts.fct_order")}
+    assert not published & {f"odoo:pos:{r}" for r in receipts}
+    assert len(published) == before["marts.fct_order"][0] - 2
+
+    # Known rows are no news; and a refresh that is started meanwhile is refused without disturbing this one.
+    again, refused = two_at_once(company)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert re.search(r"odoo +16 .* 2 ", again.stdout), "the summary shows what is still in quarantine"
+    assert "Another refresh is at work: Seamless 360 run " in one_error(company, refused)
+
+    company.at_source(
+        "odoo",
+        f"update pos_order p set date_order = k.date_order, {written} from kept k "
+        f"where p.id = k.id and p.id in ({receipts[0]}, {receipts[1]}); drop table kept",
+    )
+    company.at_source(
+        "woocommerce",
+        bumped.format(at=newest)
+        + "update wp_woocommerce_order_itemmeta m set meta_value = k.meta_value from kept k "
+        f"where m.meta_id = k.meta_id and m.meta_id = {meta}; drop table kept",
+    )
+    mended = company.refresh()
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert company.ask(
+        "select (select count(*) from quarantine.odoo__pos_order) + "
+        "(select count(*) from quarantine.woocommerce__wp_woocommerce_order_itemmeta)"
+    ) == [(0,)]
+    after = company.state()
+    assert {t for t in before if after[t][0] != before[t][0]} == set()
+    assert published | {f"odoo:pos:{r}" for r in receipts} == {
+        key for (key,) in company.ask("select order_id from marts.fct_order")
+    }
+
+
+# -- a run that breaks off ------------------------------------------------------------------
+
+CHANGED_AT = "timestamp '2026-09-30 18:00:00'"
+# What people did before each of the nights below; every one of them must arrive.
+CHANGES = (
+    (
+        "odoo",
+        "insert into res_partner (id, name, is_company, type, phone, active, create_date, write_date) "
+        f"values (900001, 'Новиков Пётр', false, 'contact', '+79160000001', true, {CHANGED_AT}, {CHANGED_AT})",
+    ),
+    (
+        "odoo",
+        f"update res_partner set phone = '+79160000002', write_date = {CHANGED_AT} where id = "
+        "(select min(id) from res_partner where phone is not null and not is_company)",
+    ),
+    ("woocommerce", "delete from wp_wc_orders where id = (select max(id) from wp_wc_orders)"),
+    (
+        "suitecrm",
+        "update contacts set phone_mobile = '+79160000001', last_name = 'Новиков', first_name = 'Пётр', "
+        f"date_modified = {CHANGED_AT} where id = (select min(id) from contacts where deleted = 0)",
+    ),
+    ("odoo", "delete from pos_order where id = (select max(id) from pos_order)"),
+    (
+        "asterisk",
+        'insert into cdr select (jsonb_populate_record(c, \'{"uniqueid": "9000001.1", '
+        '"linkedid": "9000001.1", "src": "+79160000003"}\')).* from cdr c order by "end" desc limit 1',
+    ),
+    (
+        "odoo",
+        "insert into res_partner (id, name, is_company, type, email, active, create_date, write_date) "
+        f"values (900002, 'Орлова Анна', false, 'contact', 'anna.orlova@example.org', true, {CHANGED_AT}, "
+        f"{CHANGED_AT})",
+    ),
+)
+
+IMPORTS = """
+import os, signal
+from dagster_project.assets import dbt
+from dagster_project.config import load_settings
+from dagster_project.identity import store
+from dagster_project.sources import window
+from dagster_project.warehouse import open_warehouse, publish
+from dagster_project.warehouse.connect import embedded_server
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+def stop_server(): embedded_server(load_settings().home).stop()
+"""
+KILLS = {
+    "after the load of a source, before its watermark moves": "window.finish = die",
+    "in the transaction that writes the linkage": "store._write_summary = die",
+    "while dbt builds the marts": (
+        "count = dbt._with_row_count\n"
+        "dbt._with_row_count = lambda e, w: die() if 'fct_order' in str(getattr(e, 'output_name', '')) "
+        "else count(e, w)"
+    ),
+    "in the transaction that publishes": "publish._drop_others = die",
+}
+GONE = {
+    "resolve_identities": (
+        "write = store._write_summary\n"
+        "def gone(*a):\n    stop_server()\n    return write(*a)\n"
+        "store._write_summary = gone"
+    ),
+    "dbt_marts": (
+        "count = dbt._with_row_count\n"
+        "def gone(event, warehouse):\n"
+        "    if 'dim_customer' in str(getattr(event, 'output_name', '')): stop_server()\n"
+        "    return count(event, warehouse)\n"
+        "dbt._with_row_count = gone"
+    ),
+}
+SPOILED_ORDER = """
+from dagster_project import checks
+judge = checks.run_gate
+def spoiled(warehouse, suite, **arguments):
+    if suite.path == ("intermediate", "orders"):
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("update intermediate.orders set source_system = 'nowhere' "
+                "where order_id = (select max(order_id) from intermediate.orders)")
+    return judge(warehouse, suite, **arguments)
+checks.run_gate = spoiled
+"""
+
+
+@contextlib.contextmanager
+def little_room(company: Company) -> Iterator[None]:
+    """The owner's new tables go to a file system of half a megabyte: PostgreSQL itself meets the full disk."""
+    folder = company.settings.home / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], check=True)
+    shutil.chown(folder, "pgserver")
+    with company.warehouse.admin_engine().connect() as admin:
+        admin.exec_driver_sql(f"create tablespace small location '{folder}'")
+        admin.exec_driver_sql("grant create on tablespace small to c360_owner")
+        admin.exec_driver_sql("alter role c360_owner set default_tablespace = 'small'")
+        try:
+            yield
+        finally:
+            admin.exec_driver_sql("alter role c360_owner reset default_tablespace")
+            admin.exec_driver_sql("alter table all in tablespace small set tablespace pg_default")
+            admin.exec_driver_sql("alter index all in tablespace small set tablespace pg_default")
+            admin.exec_driver_sql("checkpoint")
+            admin.exec_driver_sql("drop tablespace small")
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+            folder.rmdir()
+
+
+@pytest.fixture(scope="module")
+def twin(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """The company's copy, to which the same is done and nothing bad happens."""
+    home = tmp_path_factory.mktemp("twin") / "home"
+    company.warehouse.engine.dispose()
+    embedded_server(company.settings.home).stop()
+    subprocess.run(["cp", "-a", str(company.settings.home), str(home)], check=True)
+    embedded_server(company.settings.home).start()
+    settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
+    yield Company(settings, open_warehouse(settings))
+    embedded_server(home).stop()
+
+
+@pytest.mark.slow
+def test_whatever_breaks_off_a_run_the_next_one_ends_where_an_undisturbed_one_does(
+    company: Company, twin: Company
+) -> None:
+    assert company.state() == twin.state()
+    nights = iter(CHANGES)
+
+    def night(run: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
+        """One more change at the sources, a run that breaks off, and readers who see nothing of it."""
+        source, statement = next(nights)
+        for each in (company, twin):
+            assert each.at_source(source, statement) == 1
+        before = company.state()
+        done = run()
+        embedded_server(company.settings.home).start()
+        assert company.state("marts") == {t: s for t, s in before.items() if t.startswith("marts.")}
+        return done
+
+    unlinked = company.state("identity", "marts_build")
+    done = night(lambda: company.patched_refresh(SPOILED_ORDER))
+    said = one_error(company, done)
+    assert said.startswith("gate intermediate/orders: intermediate.orders.source_system: 1 of ")
+    assert said.endswith("rows break 'source_system is one of vars.sources'")
+    assert company.state("identity", "marts_build") == unlinked
+
+    for step, patch in GONE.items():
+        done = night(lambda patch=patch: company.patched_refresh(IMPORTS + patch))
+        assert one_error(company, done) == f"{step}: The warehouse went away and does not answer."
+        assert "c360 warehouse start" in done.stderr
+
+    for place, patch in KILLS.items():
+        done = night(lambda patch=patch: company.patched_refresh(IMPORTS + patch))
+        assert done.returncode == -9, f"not killed {place}: {done.stdout}{done.stderr}"
+    assert next(nights, None) is None
+
+    for each in (company, twin):
+        done = each.refresh()
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert company.state() == twin.state()
+    assert company.ask(
+        "select count(*) from marts.bridge_customer_identifier where value = '+79160000002'"
+    ) != [(0,)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="only root can mount a small file system")
+def test_a_warehouse_without_room_says_so_and_goes_on_once_there_is(company: Company) -> None:
+    before = company.state()
+    with little_room(company):
+        done = company.refresh()
+        assert "No space left on the disk of the warehouse" in one_error(company, done)
+        assert company.state() == before
