@@ -54,7 +54,10 @@ def ids(warehouse: Warehouse) -> dict[tuple[str, str], str]:
 def state(warehouse: Warehouse) -> list[Any]:
     return [
         rows(warehouse, f"select * from identity.{table} order by 1, 2, 3, 4")
-        for table in ("record_customers", "edges", "customers", "customer_id_events", "review_queue", "runs")
+        for table in (
+            *("record_customers", "record_identifiers", "edges", "customers", "customer_id_events"),
+            *("review_queue", "runs"),
+        )
     ]
 
 
@@ -70,9 +73,15 @@ def test_runs_one_after_another(filled: Warehouse) -> None:
         (first.model_version, False)
     ]
 
+    versions = "select ctid::text, * from identity.record_identifiers order by 2, 3, 4, 5"
+    identifiers = rows(filled, versions)
+    assert {row[3] for row in identifiers} >= {"phone", "email"}
+    assert {(row[1], row[2]) for row in identifiers} <= set(before)
+
     skipped = refresh(filled, "r2")
     assert skipped.is_skipped and skipped.customers == first.customers
     assert ids(filled) == before
+    assert rows(filled, versions) == identifiers
     assert rows(filled, "select run_id, is_skipped from identity.runs order by started_at") == [
         ("r1", False),
         ("r2", True),
@@ -87,6 +96,7 @@ def test_runs_one_after_another(filled: Warehouse) -> None:
     refresh(filled, "r3")
     after = ids(filled)
     assert (system, gone) not in after
+    assert rows(filled, versions) == [row for row in identifiers if (row[1], row[2]) != (system, gone)]
     assert after == {key: customer for key, customer in before.items() if key != (system, gone)}
     assert rows(filled, "select count(*) from identity.record_customers where since_run_id <> 'r1'") == [(0,)]
     do(filled, "update intermediate.customer_records set deleted_at = null")
