@@ -6,6 +6,7 @@ Does not belong here: what a person reads (summary.py, cli.py).
 
 import contextlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -117,6 +118,7 @@ class _Watch:
         self.steps: list[Step] = []
         self.blocked: list[str] = []
         self.skipped: list[str] = []
+        self._stopped: dict[str, list[str]] = {}  # what a step's gates said, until the step ends
         self._open: dict[str, tuple[Step, float]] = {}
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
@@ -137,7 +139,11 @@ class _Watch:
             if event.is_step_failure:
                 data = event.step_failure_data
                 failure = data.user_failure_data
-                step.failed = (failure.description if failure else None) or _words(data.error)
+                stopped = self._stopped.pop(step.name, [])
+                if failure is None and stopped:
+                    self.blocked += stopped
+                else:
+                    step.failed = (failure.description if failure else None) or _words(data.error)
             self.steps.append(step)
             self.listen("done", step, len(self.steps), self.total)
         elif event.is_step_skipped:
@@ -150,7 +156,8 @@ class _Watch:
                 and evaluation.blocking
             ):
                 key = evaluation.asset_key.to_user_string()
-                self.blocked.append(f"{key}: {evaluation.description or evaluation.check_name}")
+                words = f"{key}: {evaluation.description or evaluation.check_name}"
+                self._stopped.setdefault(event.step_key or "", []).append(words)
 
 
 def _words(error: object) -> str:
@@ -159,4 +166,4 @@ def _words(error: object) -> str:
     while getattr(info, "cause", None) is not None:
         info = info.cause  # type: ignore[attr-defined]
     message = getattr(info, "message", None) or str(info)
-    return message.strip()
+    return re.sub(r"^[\w.]+: ", "", message.strip())  # Dagster puts the error's type before its words

@@ -344,14 +344,14 @@ GONE = {
         "dbt._with_row_count = gone"
     ),
 }
-SPOILED_ORDER = """
+SPOILED_CARD = """
 from dagster_project import checks
 judge = checks.run_gate
 def spoiled(warehouse, suite, **arguments):
-    if suite.path == ("intermediate", "orders"):
+    if suite.path == ("intermediate", "customer_records"):
         with warehouse.begin() as connection:
-            connection.exec_driver_sql("update intermediate.orders set source_system = 'nowhere' "
-                "where order_id = (select max(order_id) from intermediate.orders)")
+            connection.exec_driver_sql("update intermediate.customer_records set source_system = 'nowhere' "
+                "where ctid = (select max(ctid) from intermediate.customer_records)")
     return judge(warehouse, suite, **arguments)
 checks.run_gate = spoiled
 """
@@ -412,9 +412,9 @@ def test_whatever_breaks_off_a_run_the_next_one_ends_where_an_undisturbed_one_do
         return done
 
     unlinked = company.state("identity", "marts_build")
-    done = night(lambda: company.patched_refresh(SPOILED_ORDER))
+    done = night(lambda: company.patched_refresh(SPOILED_CARD))
     said = one_error(company, done)
-    assert said.startswith("gate intermediate/orders: intermediate.orders.source_system: 1 of ")
+    assert said.startswith("gate intermediate/customer_records: intermediate.customer_records.source_system: 1 of ")
     assert said.endswith("rows break 'source_system is one of vars.sources'")
     assert company.state("identity", "marts_build") == unlinked
 
