@@ -58,7 +58,7 @@ def gather(warehouse: Warehouse, run_id: str) -> Figures:
         _gates(connection, run_id, figures)
         _identity(connection, run_id, figures)
         _marts(connection, run_id, figures)
-        _unexplained(connection, figures)
+        _unexplained(connection, run_id, figures)
     return figures
 
 
@@ -68,8 +68,13 @@ def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreem
     if figures.identity:
         parts.append(_identity_text(figures, agreement))
     parts.append(_steps_table(outcome))
-    for message in figures.unexplained:
-        parts.append(Text(f"✗ {message}", style="red"))
+    parts.append(
+        Text("\nEvery source row is accounted for, from source to mart or quarantine.", style="green")
+    )
+    if figures.unexplained:
+        parts[-1] = Text("\n" + "\n".join(f"✗ {message}" for message in figures.unexplained), style="red")
+    elif not outcome.success:
+        parts.pop()
     kind = "first load" if figures.is_first else "increment"
     verdict = "complete" if outcome.success else "stopped: readers still see the last complete state"
     console.print()
@@ -183,19 +188,29 @@ def _marts(connection: sa.Connection, run_id: str, figures: Figures) -> None:
         figures.rows_published = sum(int(row.written) for row in rows)
 
 
-def _unexplained(connection: sa.Connection, figures: Figures) -> None:
-    """Rows that the reconciliation mart cannot account for."""
-    if not (figures.marts and _exists(connection, "marts.reconciliation")):
-        return
-    figures.unexplained = [
-        f"{source}.{table}: {count} rows are unexplained ({stage})"
-        for source, table, stage, count in connection.execute(
-            sa.text(
-                "select source_system, table_name, stage, rows_unexplained from marts.reconciliation "
-                "where rows_unexplained <> 0 order by 1, 2, 3"
+def _unexplained(connection: sa.Connection, run_id: str, figures: Figures) -> None:
+    """Rows that neither the loads' reconciliation nor the mart's can account for."""
+    if figures.sources:
+        figures.unexplained = [
+            f"{source}.{table}: {missing:,} rows of the source are neither in raw nor in quarantine"
+            for source, table, missing in connection.execute(
+                sa.text(
+                    "select source, table_name, rows_missing from ops.extractions "
+                    "where run_id = :run_id and rows_missing <> 0 order by 1, 2"
+                ),
+                {"run_id": run_id},
             )
-        )
-    ]
+        ]
+    if figures.marts and _exists(connection, "marts.reconciliation"):
+        figures.unexplained += [
+            f"{source}.{table}: {count:,} rows are unexplained ({stage})"
+            for source, table, stage, count in connection.execute(
+                sa.text(
+                    "select source_system, table_name, stage, rows_unexplained from marts.reconciliation "
+                    "where rows_unexplained <> 0 order by 1, 2, 3"
+                )
+            )
+        ]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -11,13 +11,14 @@ from dagster_project.assets import OWNERS
 from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
 from dagster_project.config import Settings
 from dagster_project.errors import SourceError
-from dagster_project.quality import forget
+from dagster_project.quality import forget, reconcile
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.sources import Source, Table
 from dagster_project.sources.extract import TableLoad, extract
 from dagster_project.warehouse import Warehouse, ledger, schema
 
 LAYER = "raw"
+RECONCILED = "reconciled"
 
 CHANGES = {
     "soft": "deleted rows are marked by the source",
@@ -47,6 +48,14 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
         name=f"extract_{source.name}",
         specs=[_spec(source, table) for table in source.tables],
         retry_policy=RETRY_LOST_CONNECTION,
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILED,
+                asset=raw_key(source.name, table.name),
+                description="Every row that the source counted is in raw or in quarantine.",
+            )
+            for table in source.tables
+        ],
         pool=f"source_{source.name}",
     )
     def extraction(
@@ -68,9 +77,29 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                 if settings.source_url(source.name) is None:
                     error.remedy += " The demo company's own database is read: `c360 demo create` builds it."
                 raise
+            for load in done.tables:
+                found = reconcile(
+                    warehouse,
+                    schema.raw_schema(source.name),
+                    load.table,
+                    source.table(load.table).key,
+                    load.rows_at_source,
+                )
+                load.rows_missing = found.rows_missing
+                yield dg.MaterializeResult(
+                    asset_key=raw_key(source.name, load.table),
+                    metadata=_metadata(load),
+                    check_results=[
+                        dg.AssetCheckResult(
+                            check_name=RECONCILED,
+                            asset_key=raw_key(source.name, load.table),
+                            passed=not found.rows_missing,
+                            severity=dg.AssetCheckSeverity.ERROR,
+                            metadata={**vars(found), "rows_missing": found.rows_missing},
+                        )
+                    ],
+                )
             ledger.record_extraction(warehouse, context.run_id, done.source, done.load_id, done.tables)
-        for load in done.tables:
-            yield dg.MaterializeResult(asset_key=raw_key(source.name, load.table), metadata=_metadata(load))
 
     return extraction
 

@@ -39,6 +39,7 @@ class TableLoad:
 
     table: str
     rows_at_source: int = 0
+    rows_missing: int = 0
     rows_loaded: int = 0
     tombstones: int = 0
     returned: int = 0
@@ -92,7 +93,8 @@ def extract(
             _resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables
         ]
         load_id = _run_dlt(source, resources, loads, warehouse, work_dir, reflected, engine)
-        keys.index(source, warehouse)
+        grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
+        keys.index(source, grown, warehouse)
         with engine.connect() as connection:
             for table in source.tables:
                 if table.deletes == "compared":

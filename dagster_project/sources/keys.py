@@ -41,8 +41,11 @@ def refuse_duplicates(
         )
 
 
-def index(source: Source, warehouse: Warehouse) -> None:
-    """Gives each raw table its unique key, by which merges, gates and staging find rows."""
+def index(source: Source, grown: Sequence[str], warehouse: Warehouse) -> None:
+    """Gives each raw table its unique key, by which merges, gates and staging find rows.
+
+    Tables named in `grown` get new statistics: a plan made for an empty table never ends.
+    """
     raw = schema.raw_schema(source.name)
     with warehouse.engine.connect() as target, target.begin():
         driver = target.connection.driver_connection
@@ -55,6 +58,8 @@ def index(source: Source, warehouse: Warehouse) -> None:
                     pgsql.SQL(", ").join(map(pgsql.Identifier, table.key)),
                 )
             )
+            if table.name in grown:
+                driver.execute(pgsql.SQL("analyze {}").format(pgsql.Identifier(raw, table.name)))
 
 
 def compare(

@@ -14,7 +14,8 @@ from dagster_project.warehouse.connect import Warehouse
 DDL = """
 create table if not exists ops.extractions (
     run_id text not null, source text not null, table_name text not null, load_id text,
-    rows_at_source bigint not null, rows_loaded bigint not null, tombstones bigint not null,
+    rows_at_source bigint not null, rows_loaded bigint not null,
+    rows_missing bigint not null, tombstones bigint not null,
     returned bigint not null, watermark_from text, watermark_to text, new_columns text[] not null,
     finished_at timestamptz not null default now(), primary key (run_id, source, table_name)
 );
@@ -32,9 +33,9 @@ def record_extraction(
         warehouse,
         """
         insert into ops.extractions (run_id, source, table_name, load_id, rows_at_source, rows_loaded,
-            tombstones, returned, watermark_from, watermark_to, new_columns)
+            rows_missing, tombstones, returned, watermark_from, watermark_to, new_columns)
         values (:run_id, :source, :table, :load_id, :rows_at_source, :rows_loaded,
-            :tombstones, :returned, :watermark_from, :watermark_to, :new_columns)
+            :rows_missing, :tombstones, :returned, :watermark_from, :watermark_to, :new_columns)
         on conflict (run_id, source, table_name) do update set
             load_id = excluded.load_id, rows_at_source = excluded.rows_at_source,
             rows_loaded = excluded.rows_loaded, finished_at = now()

@@ -58,7 +58,9 @@ def publish(
                 raise WarehouseError(
                     f"Mart {mart.name} was not built in {schema.MARTS_BUILD}.", "Run the whole refresh."
                 )
-            if _columns(connection, schema.MARTS, mart.name) != columns:
+            if _shape(connection, schema.MARTS, mart.name) != _shape(
+                connection, schema.MARTS_BUILD, mart.name
+            ):
                 _recreate(connection, mart)
             done.append(_exchange(connection, mart))
             _mask(connection, mart, columns)
@@ -77,6 +79,24 @@ def _columns(connection: sa.Connection, schema_name: str, table: str) -> list[tu
         {"table": f'{schema_name}."{table}"'},
     )
     return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _shape(connection: sa.Connection, schema_name: str, table: str) -> str | None:
+    """Columns, nullability and keys as one text; None where there is no table."""
+    return connection.scalar(
+        sa.text(
+            """
+            select string_agg(line, ';' order by line) from (
+                select concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod), attnotnull) as line
+                from pg_attribute where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
+                union all
+                select pg_get_constraintdef(oid) from pg_constraint
+                where conrelid = to_regclass(:table) and contype = 'p'
+            ) shape
+            """
+        ),
+        {"table": f'{schema_name}."{table}"'},
+    )
 
 
 def _run(connection: sa.Connection, statement: str, **parts: pgsql.Composable) -> int:
