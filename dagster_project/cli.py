@@ -25,7 +25,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from dagster_project.config import DBT_PROJECT_DIR, load_settings
+from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
 
 EXIT_QUARANTINED = 3
@@ -251,7 +251,8 @@ def demo_create(
 ) -> None:
     """Builds the demo company's source databases and its truth."""
     import demo_company
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.warehouse import open_warehouse, schema
+    from dagster_project.warehouse.lock import refresh_lock
 
     settings = load_settings()
     if settings.profile == "production":
@@ -260,9 +261,16 @@ def demo_create(
     if if_missing and demo_company.exists(warehouse):
         console.print("The demo company is there; `c360 demo create` builds it anew.")
         return
-    with console.status("building the demo company"):
+    with console.status("building the demo company"), refresh_lock(warehouse, "c360 demo create"):
         summary = demo_company.create(warehouse, customers, seed, noise)
-    console.print(str(summary))
+        with warehouse.begin() as connection:
+            schema.forget_sources(connection, list(source_contracts()))
+    rows = ", ".join(f"{source} {count:,}" for source, count in summary.rows.items())
+    console.print(
+        f"The demo company: {summary.customers:,} people, {summary.cards:,} cards in four systems "
+        f"({rows} rows), {summary.seconds:.0f} s",
+        soft_wrap=True,
+    )
 
 
 def _beside_python(program: str) -> str:

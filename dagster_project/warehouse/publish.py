@@ -82,7 +82,7 @@ def _columns(connection: sa.Connection, schema_name: str, table: str) -> list[tu
 
 
 def _shape(connection: sa.Connection, schema_name: str, table: str) -> str | None:
-    """Columns, nullability and keys as one text; None where there is no table."""
+    """Columns, nullability and indexes as one text; None where there is no table."""
     return connection.scalar(
         sa.text(
             """
@@ -90,8 +90,8 @@ def _shape(connection: sa.Connection, schema_name: str, table: str) -> str | Non
                 select concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod), attnotnull) as line
                 from pg_attribute where attrelid = to_regclass(:table) and attnum > 0 and not attisdropped
                 union all
-                select pg_get_constraintdef(oid) from pg_constraint
-                where conrelid = to_regclass(:table) and contype = 'p'
+                select regexp_replace(pg_get_indexdef(indexrelid), '^.* USING ', indisunique::text || ' ')
+                from pg_index where indrelid = to_regclass(:table)
             ) shape
             """
         ),

@@ -29,6 +29,17 @@ def prepare(connection: sa.Connection, sources: list[str]) -> None:
         connection.execute(sa.text(f"create schema if not exists {schema}"))
 
 
+def forget_sources(connection: sa.Connection, sources: list[str]) -> None:
+    """Empties what was ever loaded and what identity made of it: other sources have taken their place.
+
+    `marts` stays as it is until the next refresh publishes anew.
+    """
+    loaded = [name for source in sources for name in (raw_schema(source), f"{raw_schema(source)}_staging")]
+    for name in (*loaded, STAGING, INTERMEDIATE, IDENTITY, MARTS_BUILD, QUARANTINE, OPS):
+        connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+    prepare(connection, sources)
+
+
 def create_roles(admin: sa.Connection, database: str, owner_password: str | None) -> None:
     """Makes the roles and gives `database` to the owner. `admin` may create roles. Idempotent.
 
