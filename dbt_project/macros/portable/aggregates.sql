@@ -39,3 +39,21 @@
 {% macro default__first_by(expression, order_by) -%}
     (array_agg({{ expression }} order by {{ order_by }}) filter (where {{ expression }} is not null))[1]
 {%- endmacro %}
+
+{#- A member of a JSON object as text. -#}
+{% macro json_text(column, member) -%}
+    {{ return(adapter.dispatch('json_text')(column, member)) }}
+{%- endmacro %}
+
+{% macro default__json_text(column, member) -%}
+    ({{ column }} ->> '{{ member }}')
+{%- endmacro %}
+
+{#- An aggregate: an object of `key` → `value`; rows without a key are left out. -#}
+{% macro json_object_agg(key, value) -%}
+    {{ return(adapter.dispatch('json_object_agg')(key, value)) }}
+{%- endmacro %}
+
+{% macro default__json_object_agg(key, value) -%}
+    coalesce(jsonb_object_agg({{ key }}, {{ value }}) filter (where {{ key }} is not null), cast('{}' as jsonb))
+{%- endmacro %}

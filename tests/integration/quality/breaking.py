@@ -154,7 +154,7 @@ BREAKING: dict[str, dict[str, Rows]] = {
         }
     },
     "marts/reconciliation": {
-        "amounts of contracts and marts differ by what is left out for a reason": {
+        "amounts before and after differ by what is left out for a reason": {
             "marts_build.reconciliation": [{"amount_after": 7}]
         }
     },

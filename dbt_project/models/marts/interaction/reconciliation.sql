@@ -1,11 +1,20 @@
--- Grain: source × contract. Every row of a contract is in its mart, or left out for a named reason: gone at
--- the source, a cart, another system's copy of an order that is there itself, a line whose order is not there
--- (in quarantine, say).
-with orders as (
+-- Grain: source × table × contract × stage. raw_to_contract: every live row of a raw table that fills a
+-- contract is in it, or left out for the reason that the source's staging names, or in the contract's
+-- quarantine. contract_to_mart: every row of a contract is in its mart, or left out for a named reason: gone
+-- at the source, a cart, another system's copy of an order that is there itself, a line whose order is not
+-- there (in quarantine, say).
+-- Contract by contract: tables whose statistics are known are hashed, a union of all would be sorted.
+{% set contracts = [
+    ('customer_records', 'source_record_id', none, 'bridge_customer_record'),
+    ('interactions', 'interaction_id', none, 'fct_interaction'),
+    ('cases', 'case_id', none, 'fct_contact_case'),
+    ('returns', 'return_line_id', 'amount', 'fct_return_line'),
+    ('orders', 'order_id', 'amount_total', 'fct_order'),
+    ('order_lines', 'order_line_id', 'amount', 'fct_order_line'),
+] -%}
+with order_reasons as (
     select
         orders.order_id,
-        orders.source_system,
-        orders.amount_total,
         case
             when orders.deleted_at is not null then 'deleted'
             when orders.status = 'draft' then 'cart'
@@ -15,99 +24,101 @@ with orders as (
     left join {{ ref('orders') }} as originals on orders.mirrors_order_id = originals.order_id
 ),
 
-contract_rows as (
-    select
-        source_system,
-        'customer_records' as table_name,
-        source_system || ':' || source_record_id as row_id,
-        cast(null as text) as left_out,
-        cast(null as numeric) as amount
-    from {{ ref('customer_records') }}
-    union all
-    select
-        source_system,
-        'interactions' as table_name,
-        interaction_id as row_id,
-        case when deleted_at is not null then 'deleted' end as left_out,
-        null as amount
-    from {{ ref('interactions') }}
-    union all
-    select
-        source_system,
-        'cases' as table_name,
-        case_id as row_id,
-        case when deleted_at is not null then 'deleted' end as left_out,
-        null as amount
-    from {{ ref('cases') }}
-    union all
-    select
-        source_system,
-        'returns' as table_name,
-        return_line_id as row_id,
-        case when deleted_at is not null then 'deleted' end as left_out,
-        amount
-    from {{ ref('returns') }}
-    union all
-    select
-        source_system,
-        'orders' as table_name,
-        order_id as row_id,
-        left_out,
-        amount_total as amount
-    from orders
-    union all
-    select
-        lines.source_system,
-        'order_lines' as table_name,
-        lines.order_line_id as row_id,
-        case
-            when lines.deleted_at is not null then 'deleted'
-            when orders.order_id is null then 'no_order'
-            else orders.left_out
-        end as left_out,
-        lines.amount
-    from {{ ref('order_lines') }} as lines
-    left join orders on lines.order_id = orders.order_id
+{% for contract, key, amount, mart in contracts %}
+quarantined_{{ contract }} as (
+    {{ quarantined_rows(contract, key) }}
 ),
 
-mart_rows as (
+{% endfor %}
+compared as (
+    {% for contract, key, amount, mart in contracts %}
     select
-        'customer_records' as table_name,
-        source_system || ':' || source_record_id as row_id,
-        cast(null as numeric) as amount
-    from {{ ref('bridge_customer_record') }}
-    {% for table, mart, key, amount in [
-        ('interactions', 'fct_interaction', 'interaction_id', 'null'),
-        ('cases', 'fct_contact_case', 'case_id', 'null'),
-        ('returns', 'fct_return_line', 'return_line_id', 'amount'),
-        ('orders', 'fct_order', 'order_id', 'amount_total'),
-        ('order_lines', 'fct_order_line', 'order_line_id', 'amount'),
-    ] %}
+        source_rows.source_system,
+        source_rows.table_name,
+        source_rows.contract,
+        'raw_to_contract' as stage,
+        true as is_before,
+        contract_rows.{{ key }} is not null as is_after,
+        case
+            when source_rows.left_out is not null then source_rows.left_out
+            when contract_rows.{{ key }} is null and quarantined.row_id is not null then 'quarantined'
+        end as left_out,
+        source_rows.amount as amount_before,
+        {{ 'contract_rows.' ~ amount if amount else 'cast(null as numeric)' }} as amount_after
+    from {{ ref('source_rows') }} as source_rows
+    left join {{ ref(contract) }} as contract_rows
+        on
+            source_rows.contract_row_id = contract_rows.{{ key }}
+            and source_rows.source_system = contract_rows.source_system
+    left join quarantined_{{ contract }} as quarantined
+        on
+            source_rows.contract_row_id = quarantined.row_id
+            and source_rows.source_system = quarantined.source_system
+    where source_rows.contract = '{{ contract }}'
     union all
     select
-        '{{ table }}' as table_name,
-        {{ key }} as row_id,
-        {{ amount }} as amount
-    from {{ ref(mart) }}
+        coalesce(contract_rows.source_system, 'unknown') as source_system,
+        '{{ contract }}' as table_name,
+        '{{ contract }}' as contract,
+        'contract_to_mart' as stage,
+        contract_rows.{{ key }} is not null as is_before,
+        mart_rows.{{ key }} is not null as is_after,
+        {% if contract == 'customer_records' -%}
+        null as left_out,
+        {%- elif contract == 'orders' -%}
+        order_reasons.left_out,
+        {%- elif contract == 'order_lines' -%}
+        case
+            when contract_rows.{{ key }} is null then null
+            when contract_rows.deleted_at is not null then 'deleted'
+            when order_reasons.order_id is null then 'no_order'
+            else order_reasons.left_out
+        end as left_out,
+        {%- else -%}
+        case when contract_rows.deleted_at is not null then 'deleted' end as left_out,
+        {%- endif %}
+        {{ 'contract_rows.' ~ amount if amount else 'null' }} as amount_before,
+        {{ 'mart_rows.' ~ amount if amount else 'null' }} as amount_after
+    from {{ ref(contract) }} as contract_rows
+    full join {{ ref(mart) }} as mart_rows
+        on
+            contract_rows.{{ key }} = mart_rows.{{ key }}
+            and contract_rows.source_system = mart_rows.source_system
+    {% if contract in ('orders', 'order_lines') -%}
+    left join order_reasons on contract_rows.order_id = order_reasons.order_id
+    {% endif -%}
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+by_reason as (
+    select
+        source_system,
+        table_name,
+        contract,
+        stage,
+        left_out,
+        count(*) filter (where is_before) as rows_before,
+        count(*) filter (where is_after) as rows_after,
+        count(*) filter (where not is_before or is_after = (left_out is not null)) as rows_unexplained,
+        sum(amount_before) as amount_before,
+        sum(amount_after) as amount_after
+    from compared
+    group by 1, 2, 3, 4, 5
 )
 
 select
-    coalesce(contract_rows.source_system, 'unknown') as source_system,
-    coalesce(contract_rows.table_name, mart_rows.table_name) as table_name,
-    'contract_to_mart' as stage,
-    count(contract_rows.row_id) as rows_before,
-    count(mart_rows.row_id) as rows_after,
-    count(contract_rows.left_out) as rows_left_out,
-    count(*) filter (
-        where
-        contract_rows.row_id is null
-        or (mart_rows.row_id is null) <> (contract_rows.left_out is not null)
-    ) as rows_unexplained,
-    sum(contract_rows.amount) as amount_before,
-    sum(mart_rows.amount) as amount_after,
-    sum(contract_rows.amount) filter (where contract_rows.left_out is not null) as amount_left_out
-from contract_rows
-full join mart_rows
-    on contract_rows.table_name = mart_rows.table_name and contract_rows.row_id = mart_rows.row_id
-group by 1, 2
+    source_system,
+    table_name,
+    contract,
+    stage,
+    cast(sum(rows_before) as bigint) as rows_before,
+    cast(sum(rows_after) as bigint) as rows_after,
+    cast(coalesce(sum(rows_before) filter (where left_out is not null), 0) as bigint) as rows_left_out,
+    {{ json_object_agg('left_out', 'rows_before') }} as left_out_reasons,
+    cast(sum(rows_unexplained) as bigint) as rows_unexplained,
+    sum(amount_before) as amount_before,
+    sum(amount_after) as amount_after,
+    sum(amount_before) filter (where left_out is not null) as amount_left_out
+from by_reason
+group by 1, 2, 3, 4
