@@ -311,6 +311,7 @@ def _train_session(con: duckdb.DuckDBPyConnection, linker: Linker, columns: tupl
     ).fetchall()[0][0]
     if pairs < 50:
         return f"left out: {int(pairs)} pairs"
+    whole = linker._settings_obj.core_model_settings.copy()
     try:
         _quietly(
             linker.training.estimate_parameters_using_expectation_maximisation,
@@ -319,6 +320,8 @@ def _train_session(con: duckdb.DuckDBPyConnection, linker: Linker, columns: tupl
             max_pairs=MAX_EM_PAIRS if pairs > MAX_EM_PAIRS else None,
         )
     except (EMTrainingException, ValueError) as error:
+        # A session takes the comparisons it blocks on out of the model, and leaves them out where it fails.
+        linker._settings_obj.core_model_settings = whole
         return f"failed: {type(error).__name__}"
     return f"{int(pairs)} pairs"
 
