@@ -181,17 +181,18 @@ def ui(
     open_warehouse(settings)
     dagster_home(settings)
     console.print(f"Dagster's UI: http://{host}:{port} — Ctrl-C ends it")
-    raise typer.Exit(run_services(settings, host, port))
+    raise typer.Exit(run_services(host, port))
 
 
 @app.command()
 def stop() -> None:
     """Stops the embedded warehouse and what `c360 ui` started."""
+    from dagster_project.refresh import dagster_home
     from dagster_project.services import stop_services
     from dagster_project.warehouse.connect import embedded_server
 
     settings = load_settings()
-    for name in stop_services(settings):
+    for name in stop_services(dagster_home(settings)):
         console.print(f"stopped {name}")
     if embedded_server(settings.home).stop():
         console.print("stopped the embedded warehouse")

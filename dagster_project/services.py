@@ -1,10 +1,10 @@
 """Dagster's webserver and daemon on this machine, started together and stopped together.
 
-Belongs here: their processes and where their numbers are kept. Does not belong here: production, which
-runs them as containers (docker-compose.yml).
+Belongs here: their processes. Does not belong here: production, which runs them as containers
+(docker-compose.yml).
 """
 
-import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,26 +13,24 @@ from pathlib import Path
 
 import psutil
 
-from dagster_project.config import PROJECT_ROOT, Settings
+from dagster_project.config import PROJECT_ROOT
+
+PROGRAMS = ("dagster-webserver", "dagster-daemon")
+GRACE_S = 10
 
 
-def commands(host: str, port: int) -> dict[str, list[str]]:
+def run_services(host: str, port: int) -> int:
+    """Runs both until one ends or the terminal interrupts; 0 if interrupted, else the first exit code.
+
+    DAGSTER_HOME is set: it tells this environment's services from another's.
+    """
     binaries = Path(sys.executable).parent
     workspace = ["-w", str(PROJECT_ROOT / "workspace.yaml")]
-    return {
-        "webserver": [str(binaries / "dagster-webserver"), *workspace, "-h", host, "-p", str(port)],
-        "daemon": [str(binaries / "dagster-daemon"), "run", *workspace],
-    }
-
-
-def run_services(settings: Settings, host: str, port: int) -> int:
-    """Runs both until one ends or the terminal interrupts; 0 if interrupted, else the first exit code."""
-    processes = {
-        name: subprocess.Popen(command, cwd=PROJECT_ROOT, start_new_session=True)
-        for name, command in commands(host, port).items()
-    }
-    record = _record(settings)
-    record.write_text(json.dumps({name: process.pid for name, process in processes.items()}))
+    commands = (
+        [str(binaries / "dagster-webserver"), *workspace, "-h", host, "-p", str(port)],
+        [str(binaries / "dagster-daemon"), "run", *workspace],
+    )
+    processes = [subprocess.Popen(command, cwd=PROJECT_ROOT, start_new_session=True) for command in commands]
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -40,41 +38,47 @@ def run_services(settings: Settings, host: str, port: int) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         while True:
-            for process in processes.values():
+            for process in processes:
                 if (code := process.poll()) is not None:
                     return code
             time.sleep(0.5)
     except KeyboardInterrupt:
         return 0
     finally:
-        stop_services(settings)
+        _end([psutil.Process(process.pid) for process in processes if process.poll() is None])
 
 
-def stop_services(settings: Settings) -> list[str]:
-    """Stops what run_services started, whoever asks; the names of what was stopped."""
-    record = _record(settings)
-    if not record.exists():
-        return []
-    stopped = []
-    for name, pid in json.loads(record.read_text()).items():
+def stop_services(dagster_home: Path) -> list[str]:
+    """Stops the services of this environment, whoever started them; the names of what was stopped."""
+    found = {}
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        names = {Path(part).name for part in process.info["cmdline"] or []}
+        for program in PROGRAMS:
+            if program in names and _home(process) == str(dagster_home) and process.pid != os.getpid():
+                found[process] = program
+    _end(list(found))
+    return sorted(found.values())
+
+
+def _home(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("DAGSTER_HOME")
+    except psutil.Error:
+        return None
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    family = set(processes)
+    for process in processes:
         try:
-            process = psutil.Process(pid)
-            # The number may have been given to another program since.
-            if not any("dagster" in part for part in process.cmdline()):
-                continue
-            family = [process, *process.children(recursive=True)]
-            for member in family:
-                member.terminate()
-            _, alive = psutil.wait_procs(family, timeout=10)
-            for member in alive:
-                member.kill()
-            stopped.append(name)
+            family |= set(process.children(recursive=True))
         except psutil.NoSuchProcess:
             continue
-    record.unlink(missing_ok=True)
-    return stopped
-
-
-def _record(settings: Settings) -> Path:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return settings.home / "services.json"
+    for signalled in ("terminate", "kill"):
+        for member in family:
+            try:
+                getattr(member, signalled)()
+            except psutil.NoSuchProcess:
+                continue
+        _, alive = psutil.wait_procs(family, timeout=GRACE_S)
+        family = set(alive)
