@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
-from dagster_project.config import DBT_PROJECT_DIR
+from dagster_project.config import DBT_PROJECT_DIR, source_contracts
 from dagster_project.quality import quarantine
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt, DbtRun
@@ -78,6 +78,10 @@ def test_nothing_is_lost_between_contracts_and_marts(built: Built) -> None:
     assert (shop["rows_before"], shop["rows_after"], shop["rows_left_out"]) == (3, 2, 1)
     assert (shop["amount_before"], shop["amount_after"], shop["amount_left_out"]) == (2400, 1500, 900)
     assert shop["left_out_reasons"] == {"cart": 1}
+
+
+def test_every_source_s_rows_are_reconciled() -> None:
+    assert [source for source, filled in source_contracts().items() if "source_rows" not in filled] == []
 
 
 def test_every_source_row_is_in_its_contract_or_says_why_not(built: Built) -> None:
