@@ -129,11 +129,39 @@ def _sources(connection: sa.Connection, run_id: str, figures: Figures) -> None:
 
 
 def _quarantined(connection: sa.Connection, like: str) -> int:
-    tables = connection.scalars(
-        sa.text("select tablename from pg_tables where schemaname = :schema and tablename like :like"),
-        {"schema": schema.QUARANTINE, "like": like.replace("_", r"\_")},
-    ).all()
-    return sum(_counts(connection, schema.QUARANTINE, list(tables)).values())
+    return sum(_counts(connection, schema.QUARANTINE, _quarantines(connection, like)).values())
+
+
+def _newly_quarantined(connection: sa.Connection, run_id: str) -> int:
+    """Rows moved out since readers last got a new state: by this run, or by one before it that was broken off."""
+    since = "-infinity"
+    if _exists(connection, "ops.publications"):
+        since = connection.scalar(
+            sa.text(
+                "select coalesce(max(published_at), '-infinity')::text from ops.publications where run_id <> :run_id"
+            ),
+            {"run_id": run_id},
+        )
+    return sum(
+        connection.scalar(
+            sa.text(
+                f'select count(*) from {schema.QUARANTINE}."{table}" '
+                "where first_quarantined_at > cast(:since as timestamptz)"
+            ),
+            {"since": since},
+        )
+        or 0
+        for table in _quarantines(connection, "%")
+    )
+
+
+def _quarantines(connection: sa.Connection, like: str) -> list[str]:
+    return list(
+        connection.scalars(
+            sa.text("select tablename from pg_tables where schemaname = :schema and tablename like :like"),
+            {"schema": schema.QUARANTINE, "like": like.replace("_", r"\_")},
+        )
+    )
 
 
 def _gates(connection: sa.Connection, run_id: str, figures: Figures) -> None:
@@ -158,7 +186,7 @@ def _gates(connection: sa.Connection, run_id: str, figures: Figures) -> None:
     ).mappings()
     by_layer = {row["layer"]: dict(row) for row in rows}
     figures.gates = {layer: by_layer[layer] for layer in GATE_LAYERS if layer in by_layer}
-    figures.newly_quarantined = sum(row["quarantined"] for row in by_layer.values())
+    figures.newly_quarantined = _newly_quarantined(connection, run_id)
     figures.gate_messages = list(
         connection.scalars(
             sa.text(

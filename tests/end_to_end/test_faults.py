@@ -420,7 +420,8 @@ def test_whatever_breaks_off_a_run_the_next_one_ends_where_an_undisturbed_one_do
 
     for step, patch in GONE.items():
         done = night(lambda patch=patch: company.patched_refresh(IMPORTS + patch))
-        assert one_error(company, done) == f"{step}: The warehouse went away and does not answer."
+        said = one_error(company, done)
+        assert said.startswith(f"{step}: The warehouse") and "does not answer" in said
         assert "c360 warehouse start" in done.stderr
 
     for place, patch in KILLS.items():
