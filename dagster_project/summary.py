@@ -89,7 +89,9 @@ def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreem
 
 
 def _contracts() -> list[str]:
-    return list(dict.fromkeys(contract for fills in source_contracts().values() for contract in fills))
+    """The contracts with business rows; source_rows is their book-keeping."""
+    filled = dict.fromkeys(contract for fills in source_contracts().values() for contract in fills)
+    return [contract for contract in filled if contract != "source_rows"]
 
 
 def _exists(connection: sa.Connection, name: str) -> bool:

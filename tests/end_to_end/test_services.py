@@ -46,7 +46,7 @@ def test_the_ui_comes_up_and_stop_ends_all_of_it(company: Company) -> None:
         assert "stopped dagster-webserver" in done.stdout
         assert "stopped dagster-daemon" in done.stdout
         assert ui.wait(30) is not None
-        gone, alive = psutil.wait_procs(family, timeout=15)
+        _, alive = psutil.wait_procs(family, timeout=15)
         assert not alive
     finally:
         if ui.poll() is None:
