@@ -5,14 +5,16 @@ Does not belong here: what a person reads (summary.py, cli.py).
 """
 
 import contextlib
+import logging
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import dagster as dg
 
@@ -84,8 +86,12 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
     watch = _Watch(len(job.nodes), listen)
     instance.add_event_listener(run_id, watch)
     started = time.monotonic()
-    # What dbt and others print goes to a file; the terminal shows progress.
-    with log_file(settings).open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+    # What dbt and others print or log goes to a file; the terminal shows progress.
+    with (
+        log_file(settings).open("w", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        _logging_to(log),
+    ):
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
@@ -98,6 +104,18 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
         watch.steps.append(Step(watch.skipped[0], failed="The step before it wrote nothing for it: skipped."))
     success = result.success and not watch.skipped
     return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked)
+
+
+@contextlib.contextmanager
+def _logging_to(log: TextIO) -> Iterator[None]:
+    # Without a handler of ours, Python's last resort writes libraries' warnings to the terminal.
+    handler = logging.StreamHandler(log)
+    handler.setLevel(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _bury_the_dead(instance: dg.DagsterInstance) -> None:
