@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install run test ui stop servers check format bench lock
+.PHONY: help install run test ui stop check format lock
 
 help: ## shows this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,8 +29,8 @@ run: install ## everything: warehouse, demo company, one whole refresh, a summar
 	@$(BIN)/c360 demo create --if-missing
 	@$(BIN)/c360 refresh
 
-test: install ## every test
-	$(BIN)/pytest
+test: install ## every test, on two cores
+	$(BIN)/pytest -n 2 --dist loadfile
 
 ui: install ## Dagster's webserver and daemon on http://127.0.0.1:3000, schedule on
 	@$(BIN)/c360 ui
