@@ -12,6 +12,12 @@ from dagster_project.errors import WarehouseError
 from dagster_project.identity import canonical
 from dagster_project.warehouse import Warehouse
 
+ORDER = (
+    "customer_id name is_company birth_date phone email city lifecycle_stage first_channel first_seen_at "
+    "last_seen_at source_systems identity_confidence identifiers loyalty orders open_cases journey contacts notes "
+    "data_as_of"
+).split()
+
 LOOK_UP = """
 with asked as (
     select coalesce(r.surviving_id, :who) as customer_id
@@ -38,7 +44,14 @@ def find_cards(warehouse: Warehouse, who: str) -> list[dict[str, Any]]:
         if connection.scalar(sa.text("select to_regclass('marts.customer_card')")) is None:
             raise WarehouseError("There are no customer cards yet.", "Run `c360 refresh`.")
         rows = connection.execute(sa.text(LOOK_UP), {"who": who, "kind": kind, "value": value})
-        return [{**row.card, "data_as_of": row.data_as_of} for row in rows]
+        return [_in_order({**row.card, "data_as_of": row.data_as_of}) for row in rows]
+
+
+def _in_order(card: dict[str, Any]) -> dict[str, Any]:
+    """The card as a person reads it; jsonb keeps no order. What ORDER does not know comes last."""
+    return {
+        name: card[name] for name in sorted(card, key=lambda name: ORDER.index(name) if name in ORDER else 99)
+    }
 
 
 def _kind(who: str) -> str | None:

@@ -110,7 +110,7 @@ def _a_phone(warehouse: Any) -> str | None:
     with warehouse.begin() as connection:
         return connection.scalar(
             sa.text(
-                "select value from marts.bridge_customer_identifier where kind = 'phone' "
+                "select value from marts.bridge_customer_identifier where kind = 'phone' and value like '+79%' "
                 "group by value having count(distinct source_system) = 4 order by value limit 1"
             )
         )
