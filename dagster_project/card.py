@@ -12,11 +12,29 @@ from dagster_project.errors import WarehouseError
 from dagster_project.identity import canonical
 from dagster_project.warehouse import Warehouse
 
-ORDER = (
-    "customer_id name is_company birth_date phone email city lifecycle_stage first_channel first_seen_at "
-    "last_seen_at source_systems identity_confidence identifiers loyalty orders open_cases journey contacts notes "
-    "data_as_of"
-).split()
+ORDER = [
+    "customer_id",
+    "name",
+    "is_company",
+    "birth_date",
+    "phone",
+    "email",
+    "city",
+    "lifecycle_stage",
+    "first_channel",
+    "first_seen_at",
+    "last_seen_at",
+    "source_systems",
+    "identity_confidence",
+    "identifiers",
+    "loyalty",
+    "orders",
+    "open_cases",
+    "journey",
+    "contacts",
+    "notes",
+    "data_as_of",
+]
 
 LOOK_UP = """
 with asked as (

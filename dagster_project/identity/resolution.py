@@ -230,8 +230,14 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
             select pid_l as pid, linked_by, match_probability, strength from judged where is_used
             union all select pid_r, linked_by, match_probability, strength from judged where is_used
         )
-        select pid, arg_max(linked_by, strength) as linked_by, arg_max(match_probability, strength) as match_probability
-        from ends group by pid;
+        -- One edge speaks for a card: of equally strong ones always the same, whatever the order of rows.
+        select pid, best.linked_by, best.match_probability from (
+            select pid, arg_max(
+                {{'linked_by': linked_by, 'match_probability': match_probability}},
+                (strength, coalesce(match_probability, -1), linked_by)
+            ) as best
+            from ends group by pid
+        );
 
         create or replace table record_customers as
         select r.source_system, r.source_record_id, k.customer_id,

@@ -63,7 +63,11 @@ class Deployment:
         declared = COMPOSE["services"][service]["environment"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("C360_", "DAGSTER_"))}
         resolved = {name: self._local(self._substitute(str(value))) for name, value in declared.items()}
-        return kept | resolved | {"C360_HOME": str(self.home / "work"), "DAGSTER_HOME": str(self.home / "deploy")}
+        return (
+            kept
+            | resolved
+            | {"C360_HOME": str(self.home / "work"), "DAGSTER_HOME": str(self.home / "deploy")}
+        )
 
     def command(self, words: list[str]) -> list[str]:
         program = Path(sys.executable).parent / words[0]
@@ -171,9 +175,9 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         for role in ("c360_owner", "c360_bi", "c360_agent"):
             admin.exec_driver_sql(f"drop role {role}")
     sources = {
-        f"C360_SOURCE_{source.upper()}_URL": demo_company.source_url(company.warehouse, source).render_as_string(
-            hide_password=False
-        )
+        f"C360_SOURCE_{source.upper()}_URL": demo_company.source_url(
+            company.warehouse, source
+        ).render_as_string(hide_password=False)
         for source in source_contracts()
     }
     made = Deployment(tmp_path, server, sources)
@@ -205,7 +209,10 @@ def test_the_compose_file_starts_and_a_run_launched_over_graphql_publishes(deplo
         assert connection.scalar(sa.text("select count(*) from marts.dim_customer")) > 100
     storage = deployment.server.url("c360_dagster", "dagster-secret", "dagster")
     with sa.create_engine(storage, poolclass=sa.NullPool).connect() as connection:
-        assert connection.scalar(sa.text("select status from runs where run_id = :id"), {"id": run_id}) == "SUCCESS"
+        assert (
+            connection.scalar(sa.text("select status from runs where run_id = :id"), {"id": run_id})
+            == "SUCCESS"
+        )
 
 
 def _wait(status: Callable[[], str], seconds: int = 240) -> str:
@@ -227,7 +234,9 @@ def test_images_are_pinned_no_service_is_root_and_no_secret_has_a_default() -> N
     text = (PROJECT_ROOT / "docker-compose.yml").read_text()
     for name in re.findall(r"\$\{(\w*(?:PASSWORD|URL))(?::-[^}]+)\}", text):
         pytest.fail(f"{name} has a default")
-    assert all("healthcheck" in COMPOSE["services"][s] for s in ("postgres", "code-location", "webserver", "daemon"))
+    assert all(
+        "healthcheck" in COMPOSE["services"][s] for s in ("postgres", "code-location", "webserver", "daemon")
+    )
 
 
 def test_every_source_of_the_one_list_has_its_setting() -> None:

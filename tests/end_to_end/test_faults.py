@@ -415,7 +415,9 @@ def test_whatever_breaks_off_a_run_the_next_one_ends_where_an_undisturbed_one_do
     unlinked = company.state("identity", "marts_build")
     done = night(lambda: company.patched_refresh(SPOILED_CARD))
     said = one_error(company, done)
-    assert said.startswith("gate intermediate/customer_records: intermediate.customer_records.source_system: 1 of ")
+    assert said.startswith(
+        "gate intermediate/customer_records: intermediate.customer_records.source_system: 1 of "
+    )
     assert said.endswith("rows break 'source_system is one of vars.sources'")
     assert company.state("identity", "marts_build") == unlinked
 

@@ -26,18 +26,25 @@ def test_the_summary_tells_of_sources_layers_gates_customers_and_steps(company: 
 
 def test_a_second_refresh_writes_nothing_and_keeps_every_id(company: Company) -> None:
     before = company.state()
-    ids = company.ask("select source_system, source_record_id, customer_id from identity.record_customers order by 1, 2")
+    ids = company.ask(
+        "select source_system, source_record_id, customer_id from identity.record_customers order by 1, 2"
+    )
 
     done = company.refresh()
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "linking was skipped" in done.stdout
     assert company.state() == before
-    assert company.ask(
-        "select source_system, source_record_id, customer_id from identity.record_customers order by 1, 2"
-    ) == ids
+    assert (
+        company.ask(
+            "select source_system, source_record_id, customer_id from identity.record_customers order by 1, 2"
+        )
+        == ids
+    )
     (run,) = company.ask("select run_id from ops.publications order by published_at desc limit 1")
-    assert company.ask(f"select sum(written), sum(removed) from ops.publications where run_id = '{run[0]}'") == [(0, 0)]
+    assert company.ask(
+        f"select sum(written), sum(removed) from ops.publications where run_id = '{run[0]}'"
+    ) == [(0, 0)]
     read, at_source = company.ask(
         f"select sum(rows_loaded), sum(rows_at_source) from ops.extractions where run_id = '{run[0]}'"
     )[0]
@@ -45,7 +52,9 @@ def test_a_second_refresh_writes_nothing_and_keeps_every_id(company: Company) ->
 
 
 def test_every_source_row_is_in_raw_and_every_contract_row_is_explained(company: Company) -> None:
-    for source, table, rows in company.ask("select source, table_name, rows_at_source from ops.extraction_watermarks"):
+    for source, table, rows in company.ask(
+        "select source, table_name, rows_at_source from ops.extraction_watermarks"
+    ):
         live = company.ask(f'select count(*) from raw_{source}."{table}" where _deleted_at is null')[0][0]
         assert live == rows, f"{source}.{table}"
     assert company.ask("select count(*) from marts.reconciliation where rows_unexplained <> 0") == [(0,)]
@@ -59,7 +68,9 @@ def test_a_change_at_the_source_reaches_the_card(company: Company) -> None:
         "where source_system = 'odoo' and source_record_id like 'partner:%'"
     )[0][0]
     old = company.ask(f"select email, write_date from raw_odoo.res_partner where id = {partner}")[0]
-    assert company.at_source("odoo", f"update res_partner set email = '{email}', write_date = now() where id = {partner}")
+    assert company.at_source(
+        "odoo", f"update res_partner set email = '{email}', write_date = now() where id = {partner}"
+    )
     try:
         done = company.refresh()
         assert done.returncode == 0, done.stdout + done.stderr
@@ -70,12 +81,16 @@ def test_a_change_at_the_source_reaches_the_card(company: Company) -> None:
         assert card["data_as_of"]
     finally:
         written = "null" if old[0] is None else f"'{old[0]}'"
-        company.at_source("odoo", f"update res_partner set email = {written}, write_date = now() where id = {partner}")
+        company.at_source(
+            "odoo", f"update res_partner set email = {written}, write_date = now() where id = {partner}"
+        )
         assert company.refresh().returncode == 0
 
 
 def test_a_query_answers_in_csv_and_a_wrong_one_in_one_line(company: Company) -> None:
-    done = company.c360("sql", "select count(*) as cards, count(distinct customer_id) from identity.record_customers")
+    done = company.c360(
+        "sql", "select count(*) as cards, count(distinct customer_id) from identity.record_customers"
+    )
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert rows[0] == ["cards", "count"]
     assert int(rows[1][0]) > int(rows[1][1]) > 100
@@ -110,7 +125,11 @@ def test_no_personal_value_reaches_logs_metadata_or_results(company: Company) ->
     assert any(path.suffix == ".db" for path in looked)
     for path in looked:
         content = path.read_bytes()
-        found = [value for value in values if value.encode() in content or json.dumps(value)[1:-1].encode() in content]
+        found = [
+            value
+            for value in values
+            if value.encode() in content or json.dumps(value)[1:-1].encode() in content
+        ]
         assert not found, f"{len(found)} personal values in {path.name}"
     for (table,) in company.ask("select tablename from pg_tables where schemaname = 'ops'"):
         for (text,) in company.ask(f"select t::text from ops.{table} t"):

@@ -24,7 +24,9 @@ def test_a_source_url_comes_from_the_environment_or_the_env_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     env = tmp_path / ".env"
-    env.write_text("C360_SOURCE_ODOO_URL=postgresql+psycopg://file@h/odoo\nC360_SOURCE_ASTERISK_TIME_ZONE=Asia/Omsk\n")
+    env.write_text(
+        "C360_SOURCE_ODOO_URL=postgresql+psycopg://file@h/odoo\nC360_SOURCE_ASTERISK_TIME_ZONE=Asia/Omsk\n"
+    )
     from_file = Settings(_env_file=env)
     assert from_file.source_url("odoo") == "postgresql+psycopg://file@h/odoo"
     assert from_file.source_time_zone("asterisk") == "Asia/Omsk"

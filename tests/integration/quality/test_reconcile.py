@@ -43,6 +43,9 @@ def test_rows_are_in_raw_in_quarantine_or_missing(clean_warehouse: Warehouse, su
     again = reconcile(clean_warehouse, "raw_odoo", "t", ("id",), 10)
     assert (again.rows_live, again.rows_quarantined) == (9, 1)
 
-    run(clean_warehouse, "delete from raw_odoo.t where id > 7; update raw_odoo.t set _deleted_at = now() where id = 7")
+    run(
+        clean_warehouse,
+        "delete from raw_odoo.t where id > 7; update raw_odoo.t set _deleted_at = now() where id = 7",
+    )
     assert reconcile(clean_warehouse, "raw_odoo", "t", ("id",), 10).rows_missing == 4
     assert reconcile(clean_warehouse, "raw_odoo", "t", ("id",), 5).rows_missing == 0, "more rows are no loss"

@@ -62,7 +62,10 @@ def test_only_what_changed_is_written(built: Warehouse) -> None:
 
     assert (people.rows, people.written, people.removed) == (10, 2, 2)
     assert (visits.written, visits.removed) == (0, 0)
-    assert ask(built, "select id, ctid::text from marts.people where id between 3 and 10 order by id") == untouched
+    assert (
+        ask(built, "select id, ctid::text from marts.people where id between 3 and 10 order by id")
+        == untouched
+    )
     assert ask(built, "select id, city from marts.people where id in (1, 2, 11) order by id") == [
         (1, None), (11, None),
     ]  # fmt: skip
