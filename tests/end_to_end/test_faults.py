@@ -311,14 +311,18 @@ CHANGES = (
 
 IMPORTS = """
 import os, signal
+from dagster_project import checks
 from dagster_project.assets import dbt
 from dagster_project.config import load_settings
 from dagster_project.identity import store
+from dagster_project.quality import GateOutcome, Status
 from dagster_project.sources import window
 from dagster_project.warehouse import open_warehouse, publish
 from dagster_project.warehouse.connect import embedded_server
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 def stop_server(): embedded_server(load_settings().home).stop()
+# The gates would take half the time; the run after these judges all that they let pass.
+checks.run_gate = lambda _, suite, **__: GateOutcome(suite.table, Status.PASSED, (), (), 0, 0, 0, 0, 0.0)
 """
 KILLS = {
     "after the load of a source, before its watermark moves": "window.finish = die",
