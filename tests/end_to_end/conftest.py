@@ -1,6 +1,7 @@
 """A small demo company below a home of its own, and the `c360` command as a user runs it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,3 +112,22 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     assert done.returncode == 0, done.stdout + done.stderr
     yield made
     embedded_server(home).stop()
+
+
+def errors(company: Company, done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The error lines, once it is sure that nothing else was said: no traceback, no secret, no row's value."""
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, said
+    password = str(company.warehouse.url.password)
+    assert password not in said
+    assert not re.search(r"\+79\d{9}|\w@\w+\.", done.stderr), done.stderr
+    lines = done.stderr.splitlines()
+    assert all(line.startswith(("error: ", "       ")) for line in lines), done.stderr
+    return [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+
+
+def one_error(company: Company, done: subprocess.CompletedProcess[str]) -> str:
+    said = errors(company, done)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(said) == 1, done.stderr
+    return said[0]
