@@ -40,6 +40,10 @@ class GateError(C360Error):
     """A gate stopped the data, or cannot be evaluated."""
 
 
+class IdentityError(C360Error):
+    """Cards, a model or a decision cannot be used as they are."""
+
+
 class RefreshBusy(C360Error):
     """Another refresh holds the warehouse."""
 

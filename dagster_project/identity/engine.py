@@ -56,6 +56,8 @@ def _macros() -> list[str]:
             when length(k) > 5 and k like '%oi' then k[:-3] || 'i'
             when length(k) > 4 and k similar to '.*(of|ef)' then k[:-2] || 'v'
             else k end""",
+        # 63 bits: a BIGINT that never is negative.
+        "create macro card_key(system, id) as cast(md5_number_lower(system || chr(31) || id) >> 1 as bigint)",
         f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",
         f"create macro from_cyrillic_keys(s) as translate(lower(s), '{CYRILLIC_KEYS}', $${LATIN_KEYS}$$)",
         f"create macro homoglyphs_mended(s) as translate(s, '{_HOMOGLYPHS[0]}', '{_HOMOGLYPHS[1]}')",

@@ -188,7 +188,7 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
     """
     if con.execute(f"select count(*) from {pairs}").fetchall()[0][0] == 0:
         con.execute(
-            "create or replace table scores (pid_l integer, pid_r integer, match_weight double,"
+            "create or replace table scores (pid_l bigint, pid_r bigint, match_weight double,"
             " match_probability double, comparisons varchar)"
         )
         return

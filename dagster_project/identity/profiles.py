@@ -47,7 +47,7 @@ def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
             from cards c left join values_held v using (rid) left join apart a using (rid)
             where not c.is_company
         )
-        select rid, cast(min(rid) over (partition by content) as integer) as pid from said;
+        select rid, min(rid) over (partition by content) as pid from said;
 
         create or replace table profiles as
         with contacts as (

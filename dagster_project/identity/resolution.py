@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dagster_project.identity import guard, link, model, placeholders, profiles, registry, standardise
-from dagster_project.identity.cluster import Clustering, Pair, cluster, components
+from dagster_project.identity.cluster import Clustering, cluster, components
 from dagster_project.identity.engine import connect
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.model import Model
@@ -21,7 +21,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 
 _PAIR = [
     (name, pa.string())
@@ -35,6 +35,12 @@ DECISIONS = pa.schema(
         ("decided_at", pa.timestamp("us", tz="UTC")),
         ("revoked_at", pa.timestamp("us", tz="UTC")),
     ]
+)
+# SQL: the keys of a pair's two cards, the smaller key on the left.
+_ENDS = ", ".join(
+    f"{choice}((l.source_system, l.source_record_id), (r.source_system, r.source_record_id))[{part}] as {name}_{side}"
+    for side, choice in (("l", "least"), ("r", "greatest"))
+    for part, name in ((1, "source_system"), (2, "source_record_id"))
 )
 Progress = Callable[[str], None]
 
@@ -98,10 +104,10 @@ def resolve(
     say(f"scored {_count(con, 'candidates')} pairs")
     _cluster(con)
     link.link_sole_holders(con)
-    clustering = _cluster(con)
+    _cluster(con)
     registry.assign(con, previous or Previous.empty(), run_id, at)
     say(f"{_count(con, 'cluster_customers')} customers")
-    return _result(con, clustering, run_id)
+    return _result(con, run_id)
 
 
 def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
@@ -126,9 +132,11 @@ def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
     con.unregister("incoming")
 
 
-def _cluster(con: duckdb.DuckDBPyConnection) -> Clustering:
-    """From `links` and decisions to `clusters` (pid, cluster), `kept_apart` and `clustered` (rid, cluster)."""
-    nodes = int(con.execute("select coalesce(max(rid), 0) + 1 from records").fetchall()[0][0])
+def _cluster(con: duckdb.DuckDBPyConnection) -> None:
+    """From `links` and decisions to `components` (pid, component), `clusters` (pid, cluster), `kept_apart`, `cuts`
+    (pid_l, pid_r, reason) and `clustered` (rid, cluster)."""
+    # Dense numbers in the order of pid: whatever the numbers decide, the pids decide.
+    pids = con.execute("select pid from profiles order by pid").fetchnumpy()["pid"].astype(np.int64)
     con.execute(
         """
         create or replace table kept_apart as
@@ -136,30 +144,25 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> Clustering:
         from decided d join members l on l.rid = d.rid_l join members r on r.rid = d.rid_r where l.pid <> r.pid
         """
     )
-    must = _pairs(con, "select pid_l, pid_r from kept_apart where verdict = 'same' order by nth")
+    must = _numbered(con, pids, "select pid_l, pid_r from kept_apart where verdict = 'same' order by nth")
     con.execute("delete from kept_apart where verdict <> 'different'")
-    cannot = _pairs(con, "select pid_l, pid_r from kept_apart")
+    cannot = _numbered(con, pids, "select pid_l, pid_r from kept_apart")
     used = con.execute(
         "select pid_l, pid_r, strength from links where is_used order by strength desc, pid_l, pid_r"
     ).fetchnumpy()
-    edges = np.column_stack([used["pid_l"], used["pid_r"]]).astype(np.int64).reshape(-1, 2)
-    _register(
-        con,
-        "components",
-        "component",
-        components(nodes, np.vstack([edges, np.reshape(must, (-1, 2)).astype(np.int64)])),
-    )
+    edges = _numbers(pids, used)
+    _register(con, "components", "component", pids, components(len(pids), np.vstack([edges, must])))
     guard.find_conflicts(con)
-    conflicts = con.execute("select pid_l, pid_r from conflicts order by all").fetchnumpy()
     clustering = cluster(
-        nodes,
+        len(pids),
         edges,
         np.asarray(used["strength"], dtype=float),
-        must=must,
-        cannot=cannot,
-        conflicts=np.column_stack([conflicts["pid_l"], conflicts["pid_r"]]),
+        must=[(a, b) for a, b in must.tolist()],
+        cannot=[(a, b) for a, b in cannot.tolist()],
+        conflicts=_numbered(con, pids, "select pid_l, pid_r from conflicts order by all"),
     )
-    _register(con, "clusters", "cluster", clustering.labels)
+    _register(con, "clusters", "cluster", pids, clustering.labels)
+    _register_cuts(con, pids, clustering)
     con.execute(
         """
         create or replace table clustered as
@@ -172,23 +175,27 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> Clustering:
         join cards c using (rid)
         """
     )
-    return clustering
 
 
-def _register(con: duckdb.DuckDBPyConnection, table: str, column: str, labels: np.ndarray) -> None:
-    con.register("labels", pa.table({"pid": np.arange(len(labels), dtype=np.int32), "label": labels}))
-    con.execute(
-        f"create or replace table {table} as select pid, cast(label as integer) as {column} from labels"
-        " where pid in (select pid from profiles)"
-    )
+def _numbered(con: duckdb.DuckDBPyConnection, pids: np.ndarray, query: str) -> np.ndarray:
+    return _numbers(pids, con.execute(query).fetchnumpy())
+
+
+def _numbers(pids: np.ndarray, pairs: dict[str, np.ndarray]) -> np.ndarray:
+    """Pairs of pids (pid_l, pid_r) as pairs of places in `pids`, which is sorted."""
+    ends = [np.searchsorted(pids, pairs[side].astype(np.int64)) for side in ("pid_l", "pid_r")]
+    return np.column_stack(ends).astype(np.int64).reshape(-1, 2)
+
+
+def _register(
+    con: duckdb.DuckDBPyConnection, table: str, column: str, pids: np.ndarray, labels: np.ndarray
+) -> None:
+    con.register("labels", pa.table({"pid": pids, column: pids[labels]}))
+    con.execute(f"create or replace table {table} as select * from labels")
     con.unregister("labels")
 
 
-def _pairs(con: duckdb.DuckDBPyConnection, query: str) -> list[Pair]:
-    return [(int(a), int(b)) for a, b in con.execute(query).fetchall()]
-
-
-def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str) -> Resolution:
+def _register_cuts(con: duckdb.DuckDBPyConnection, pids: np.ndarray, clustering: Clustering) -> None:
     cuts = [
         (a, b, reason)
         for (a, b), reason in clustering.cut.items()
@@ -196,15 +203,20 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
     ]
     cuts += [(min(pair), max(pair), "contradicting_decisions") for pair in clustering.refused]
     con.register(
-        "cuts",
+        "found_cuts",
         pa.table(
             {
-                "pid_l": pa.array([c[0] for c in cuts], pa.int32()),
-                "pid_r": pa.array([c[1] for c in cuts], pa.int32()),
+                "pid_l": pids[[c[0] for c in cuts]] if cuts else pa.array([], pa.int64()),
+                "pid_r": pids[[c[1] for c in cuts]] if cuts else pa.array([], pa.int64()),
                 "reason": pa.array([c[2] for c in cuts], pa.string()),
             }
         ),
     )
+    con.execute("create or replace table cuts as select * from found_cuts")
+    con.unregister("found_cuts")
+
+
+def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
     con.execute(
         f"""
         create or replace table judged as
@@ -215,8 +227,7 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
         join clusters a on a.pid = l.pid_l join clusters b on b.pid = l.pid_r;
 
         create or replace table edges as
-        select l.source_system as source_system_l, l.source_record_id as source_record_id_l,
-            r.source_system as source_system_r, r.source_record_id as source_record_id_r,
+        select {_ENDS},
             j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
         from (
             select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, comparisons
@@ -278,7 +289,6 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
             order by d.rank, j.match_probability desc nulls last, d.pid_l, d.pid_r) = 1;
         """
     )
-    con.unregister("cuts")
     kinds = dict(con.execute("select kind, count(*) from events group by 1").fetchall())
     counts = {
         "records": _count(con, "records"),
@@ -305,9 +315,7 @@ def _result(con: duckdb.DuckDBPyConnection, clustering: Clustering, run_id: str)
         review_queue=_arrow(
             con,
             f"""
-            select l.source_system as source_system_l, l.source_record_id as source_record_id_l,
-                r.source_system as source_system_r, r.source_record_id as source_record_id_r,
-                v.reason, v.match_probability, v.gain, '{run_id}' as run_id
+            select {_ENDS}, v.reason, v.match_probability, v.gain, '{run_id}' as run_id
             from review v join records l on l.rid = v.pid_l join records r on r.rid = v.pid_r order by v.gain desc, 1, 2, 3, 4
             """,
         ),

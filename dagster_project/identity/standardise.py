@@ -9,6 +9,7 @@ Everything is SQL over distinct tokens or whole columns.
 import duckdb
 import pyarrow as pa
 
+from dagster_project.errors import IdentityError
 from dagster_project.identity.identifiers import spell
 
 RECORD_COLUMNS = (
@@ -27,9 +28,11 @@ _LAYOUT = r"""^[a-z\[\];',.`]*[a-z][a-z\[\];',.`]+$"""
 
 
 def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Table) -> None:
-    """Makes `records` (live cards, rid ordered by source_system, source_record_id) and `identifiers`.
+    """Makes `records` (live cards) and `identifiers`.
 
-    A contract column that a table lacks counts as null; deleted cards are left out.
+    rid is a hash of source_system and source_record_id: a card keeps it whatever comes and goes around it, so that
+    a tie that rid decides is decided alike in every run. A contract column that a table lacks counts as null;
+    deleted cards are left out. Raises IdentityError where two cards have one key.
     """
     for name, table, columns in (
         ("records", records, RECORD_COLUMNS),
@@ -50,8 +53,7 @@ def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Tabl
     con.execute(
         """
         create or replace table records as
-        select cast(row_number() over (order by source_system, source_record_id) as integer) as rid, *
-        from records_all where deleted_at is null;
+        select card_key(source_system, source_record_id) as rid, * from records_all where deleted_at is null;
         drop table records_all;
         create or replace table identifiers as
         select r.rid, i.kind, i.value from identifiers_all i join records r using (source_system, source_record_id)
@@ -59,6 +61,27 @@ def load(con: duckdb.DuckDBPyConnection, records: pa.Table, identifiers: pa.Tabl
         drop table identifiers_all;
         """
     )
+    _refuse_twins(con)
+
+
+def _refuse_twins(con: duckdb.DuckDBPyConnection) -> None:
+    twins = con.execute(
+        """
+        select min(source_system), max(source_system), count(distinct (source_system, source_record_id)) from records
+        group by rid having count(*) > 1 order by all limit 1
+        """
+    ).fetchall()
+    if twins:
+        system, other, keys = twins[0]
+        if keys == 1:
+            raise IdentityError(
+                f"customer_records has a source_record_id of {system} more than once.",
+                "A card's source_system and source_record_id must be unique: mend the staging model.",
+            )
+        raise IdentityError(
+            f"Two cards, of {system} and {other}, share one 63-bit hash of their keys.",
+            "It happens once in ten million companies: change the spelling of either's source_record_id.",
+        )
 
 
 def standardise(con: duckdb.DuckDBPyConnection) -> None:

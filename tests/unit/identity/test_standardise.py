@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.errors import IdentityError
 from dagster_project.identity.engine import connect
 from dagster_project.identity.standardise import load, standardise
 from tests.unit.identity.conftest import cards, identifiers
@@ -125,7 +126,9 @@ def names() -> dict[str, dict[str, Any]]:
     written = {text for pair in SAME_NAME + SAME_FAMILY for text in pair} | {row[0] for row in PARTS}
     ordered = sorted(written)
     con = read(*({"full_name": name, "source_record_id": f"{i:04}"} for i, name in enumerate(ordered)))
-    rows = con.sql("select * from cards order by rid").to_arrow_table().to_pylist()
+    rows = (
+        con.sql("select * from cards order by cast(source_record_id as integer)").to_arrow_table().to_pylist()
+    )
     return dict(zip(ordered, rows, strict=True))
 
 
@@ -160,7 +163,7 @@ def test_parts_of_a_name_are_found_in_any_order(
 def test_different_names_stay_different(one: str, other: str) -> None:
     rows = (
         read({"full_name": one}, {"full_name": other})
-        .execute("select givens from cards order by rid")
+        .execute("select givens from cards order by cast(source_record_id as integer)")
         .fetchall()
     )
     assert not set(rows[0][0]) & set(rows[1][0])
@@ -171,7 +174,9 @@ def test_fields_filled_the_wrong_way_round_are_put_right() -> None:
         {"given_name": "Петров", "family_name": "Илья"},
         {"given_name": "Илья Сергеевич", "family_name": "Петров"},
     )
-    assert con.execute("select given, family, patronymic from cards order by rid").fetchall() == [
+    assert con.execute(
+        "select given, family, patronymic from cards order by cast(source_record_id as integer)"
+    ).fetchall() == [
         ("ilia", "petrov", None),
         ("ilia", "petrov", "sergev"),
     ]
@@ -179,7 +184,7 @@ def test_fields_filled_the_wrong_way_round_are_put_right() -> None:
 
 def test_gender_follows_the_name() -> None:
     con = read({"full_name": "Саша Петрова"}, {"full_name": "Женя Сидоров"}, {"full_name": "Саша"})
-    assert con.execute("select gender from cards order by rid").fetchall() == [
+    assert con.execute("select gender from cards order by cast(source_record_id as integer)").fetchall() == [
         ("female",),
         ("male",),
         (None,),
@@ -188,8 +193,12 @@ def test_gender_follows_the_name() -> None:
 
 def test_a_latin_name_is_not_taken_for_the_wrong_layout() -> None:
     con = read({"full_name": "Ivan Petrov"}, {"full_name": "Nguyen Thanh"})
-    assert con.execute("select given from cards order by rid").fetchall()[0] == ("ivan",)
-    assert con.execute("select family from cards order by rid").fetchall()[1] == ("tanh",)
+    assert con.execute("select given from cards order by cast(source_record_id as integer)").fetchall()[
+        0
+    ] == ("ivan",)
+    assert con.execute("select family from cards order by cast(source_record_id as integer)").fetchall()[
+        1
+    ] == ("tanh",)
 
 
 @pytest.mark.parametrize(("written", "e164"), PHONES)
@@ -219,9 +228,10 @@ def test_emails_become_canonical(emails: dict, written: str, canonical: str | No
 def _held(kind: str, written: list[str]) -> dict[str, list[str]]:
     con = read(*({kind: text, "source_record_id": f"{i:04}"} for i, text in enumerate(written)))
     rows = con.execute(
-        f"select rid, list(value order by value) from held where kind = '{kind}' group by rid"
+        "select cast(source_record_id as integer), list(value order by value) from held join records using (rid)"
+        f" where kind = '{kind}' group by all"
     ).fetchall()
-    return {written[rid - 1]: values for rid, values in rows}
+    return {written[place]: values for place, values in rows}
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +247,9 @@ def read_columns() -> dict[str, dict[str, tuple]]:
         con = read(
             *({column: written, "source_record_id": f"{i:04}"} for i, (written, _) in enumerate(cases))
         )
-        rows = con.execute(f"select {select} from cards order by rid").fetchall()
+        rows = con.execute(
+            f"select {select} from cards order by cast(source_record_id as integer)"
+        ).fetchall()
         found[column] = {case[0]: row for case, row in zip(cases, rows, strict=True)}
     return found
 
@@ -268,3 +280,8 @@ def test_deleted_cards_are_left_out_and_identifiers_joined() -> None:
         ("login", "s:anna"),
         ("phone", "+79161234567"),
     ]
+
+
+def test_a_key_given_twice_is_an_error() -> None:
+    with pytest.raises(IdentityError, match="more than once"):
+        read({"full_name": "Иван"}, {"full_name": "Пётр", "source_record_id": "1"})
