@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install run test ui stop check format lock
+.PHONY: help install run test ui stop check format bench lock
 
 help: ## shows this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -48,6 +48,10 @@ check: install ## format, lint, types, SQL lint
 format: install ## puts the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: install ## the benchmarks' figures, side by side with peers; SETS=, SIZES= for some of them
+	$(BIN)/python -m benchmarks.linkage $(if $(SETS),--sets $(SETS))
+	$(BIN)/python -m benchmarks.linkage.scale $(if $(SIZES),--sizes $(SIZES))
 
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11
 

@@ -1,0 +1,177 @@
+"""Cost by size: the whole identity step on PostgreSQL against bare Splink, from a hundred thousand cards to a million.
+
+`python -m benchmarks.linkage.scale` fills a warehouse of its own, runs both in processes of their own on the same
+cards, and writes docs/benchmarks.md and docs/images/scale.png.
+
+Belongs here: the order of things, and the picture. Does not belong here: the crowd (crowd.py) and what each process
+does (scale_steps.py).
+"""
+
+import json
+import math
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from benchmarks.linkage import measure, report
+from dagster_project.config import PROJECT_ROOT, load_settings
+from dagster_project.warehouse.connect import embedded_server
+
+PICTURE = PROJECT_ROOT / "docs" / "images" / "scale.png"
+OURS, SPLINK, CHANGED = "the whole step", "bare Splink", "1 % changed"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    sizes: Annotated[str, typer.Option(help="Numbers of cards, comma separated.")] = "100000,300000,1000000",
+    limit: Annotated[float, typer.Option(help="Seconds after which one run is stopped.")] = 900,
+    write: Annotated[bool, typer.Option(help="Whether documents are written.")] = True,
+) -> None:
+    """Measures each size, prints the table, writes it and the picture."""
+    home = load_settings().home / "bench" / "scale"
+    found = [_measure(int(size), home, limit) for size in sizes.split(",")]
+    (home / "results.json").write_text(json.dumps(found, indent=1))
+    text = f"{_table(found)}\n\n{_verdict(found)}\n\nMeasured on {report.machine(None)}."
+    typer.echo(f"\n{text}")
+    if write:
+        report.write("scale", text)
+        PICTURE.write_bytes(picture(found))
+
+
+def _measure(size: int, home: Path, limit: float) -> dict[str, Any]:
+    def step(name: str) -> dict[str, Any]:
+        server = embedded_server(home)
+        watch = _ServerMemory(server.data)
+        with watch:
+            done = measure.run(
+                (sys.executable, "-m", "benchmarks.linkage.scale_steps", name, str(size)),
+                limit_s=limit,
+                environment={"C360_HOME": str(home), "C360_PROFILE": "demo"},
+                cwd=PROJECT_ROOT,
+            )
+        if done.failed:
+            raise SystemExit(f"{name} of {size}: {done.failed}")
+        result = json.loads(done.output.strip().splitlines()[-1])
+        typer.echo(f"{size:>9,} {name:<8} {json.dumps(result)}  {done.peak_mb:,.0f} MB", err=True)
+        return result | {"peak_mb": done.peak_mb, "server_mb": watch.peak_mb}
+
+    home.mkdir(parents=True, exist_ok=True)
+    step("fill")
+    return {"size": size, OURS: step("ours"), CHANGED: step("changed"), SPLINK: step("splink")}
+
+
+class _ServerMemory:
+    """The embedded server's peak: what its processes hold for themselves, and what they share, once."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.peak_mb = data, 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "_ServerMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.25):
+            try:
+                pid = int((self.data / "postmaster.pid").read_text().split()[0])
+                family = [psutil.Process(pid), *psutil.Process(pid).children()]
+                infos = [process.memory_info() for process in family]
+            except (OSError, ValueError, IndexError, psutil.Error):
+                continue
+            own = sum(info.rss - info.shared for info in infos)
+            self.peak_mb = max(self.peak_mb, (own + max(info.shared for info in infos)) / 1e6)
+
+
+def exponent(found: list[dict[str, Any]], name: str) -> float:
+    """b of seconds ~ cards^b, from the smallest size to the largest."""
+    first, last = found[0], found[-1]
+    return math.log(last[name]["seconds"] / first[name]["seconds"]) / math.log(last["size"] / first["size"])
+
+
+def _table(found: list[dict[str, Any]]) -> str:
+    lines = [
+        "| cards | whole step, s | of it training, s | bare Splink, s | ratio | 1 % changed, s | share of the step |"
+        " whole step, MB | its PostgreSQL, MB | bare Splink, MB |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in found:
+        ours, splink, changed = row[OURS], row[SPLINK], row[CHANGED]
+        lines.append(
+            f"| {row['size']:,} | {ours['seconds']:.1f} | {ours['train']:.1f} | {splink['seconds']:.1f} |"
+            f" {ours['seconds'] / splink['seconds']:.2f} | {changed['seconds']:.1f} |"
+            f" {changed['seconds'] / ours['seconds']:.0%} | {ours['peak_mb']:,.0f} | {ours['server_mb']:,.0f} |"
+            f" {splink['peak_mb']:,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _verdict(found: list[dict[str, Any]]) -> str:
+    last = found[-1]
+    text = (
+        f"At {last['size']:,} cards: {last[OURS]['pairs']:,} pairs scored by the step, {last[SPLINK]['pairs']:,} by bare"
+        f" Splink (train {last[SPLINK]['train']:.1f} s, predict {last[SPLINK]['predict']:.1f} s, cluster"
+        f" {last[SPLINK]['cluster']:.1f} s)."
+    )
+    if len(found) > 1:
+        text += (
+            f" From {found[0]['size']:,} cards on, seconds grow with the {exponent(found, OURS):.2f}th power of the"
+            f" number of cards (bare Splink: {exponent(found, SPLINK):.2f}).\n\n![Seconds by number of"
+            " cards](images/scale.png)"
+        )
+    return text
+
+
+def picture(found: list[dict[str, Any]]) -> bytes:
+    """Seconds by cards, both axes logarithmic; a line of slope one is linear cost."""
+    import altair as alt
+    import pandas as pd
+    import vl_convert
+
+    names = (OURS, SPLINK, CHANGED)
+    points = pd.DataFrame(
+        [
+            {"cards": row["size"], "seconds": row[name]["seconds"], "what": name}
+            for row in found
+            for name in names
+        ]
+    )
+    ends = points[points.cards == points.cards.max()].assign(
+        label=[
+            f"{name}: {row.seconds:.0f} s"
+            + (f", exponent {exponent(found, name):.2f}" if len(found) > 1 else "")
+            for name, row in zip(names, points[points.cards == points.cards.max()].itertuples(), strict=True)
+        ]
+    )
+    sizes = alt.Axis(values=[row["size"] for row in found], format=",d")
+    color = alt.Color(
+        "what:N", scale=alt.Scale(domain=list(names), range=["#1f5fa8", "#d9822b", "#5a9c6b"]), legend=None
+    )
+    x = alt.X("cards:Q", scale=alt.Scale(type="log", nice=False), axis=sizes, title="customer cards")
+    y = alt.Y("seconds:Q", scale=alt.Scale(type="log"), title="seconds")
+    lines = alt.Chart(points).encode(x, y, color)
+    labels = alt.Chart(ends).mark_text(align="left", dx=8, fontSize=12).encode(x, y, color, text="label:N")
+    chart = (lines.mark_line(strokeWidth=2) + lines.mark_point(filled=True, size=60) + labels).properties(
+        width=460,
+        height=300,
+        title="Cost of linking by number of cards",
+        padding={"right": 210, "left": 5, "top": 5, "bottom": 5},
+    )
+    return vl_convert.vegalite_to_png(chart.configure_view(strokeWidth=0).to_json(), scale=1.5)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("C360_PROFILE", "demo")
+    app()

@@ -1,0 +1,157 @@
+"""What scale.py runs in processes of their own: `python -m benchmarks.linkage.scale_steps STEP CARDS`.
+
+Each prints its figures as the last line, in JSON. Seconds count the work alone, without starting Python.
+
+`fill` makes the cards; `ours` is a first refresh: reading from PostgreSQL, training, linking, writing; `changed` is
+the next one, after one card in a hundred changed; `splink` is Splink alone (train, predict, cluster) on the same
+cards, already standardised and in memory, with the same comparisons and exact, phonetic and partial blocking keys
+as ours, frequent values left out.
+"""
+
+import datetime as dt
+import json
+import sys
+import time
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+from splink import SettingsCreator, block_on
+
+from benchmarks.linkage.crowd import crowd
+from dagster_project import identity
+from dagster_project.config import load_settings
+from dagster_project.identity import model, profiles, store
+from dagster_project.identity.engine import connect
+from dagster_project.identity.resolution import THRESHOLD, prepare
+from dagster_project.warehouse import open_warehouse
+
+# Blocking as bare Splink would have it on the same columns.
+_BLOCKING = (
+    *(("phone_1",), ("email_1",), ("mailbox_1",), ("family", "birth_date"), ("given", "birth_date")),
+    *(("given", "patronymic", "family"), ("given", "family", "city"), ("street", "house", "given")),
+    *(("street", "house", "family"), ("given", "substr(phone_1, -7)")),
+)
+
+
+def fill(size: int) -> dict[str, Any]:
+    warehouse = open_warehouse(load_settings())
+    records, identifiers = crowd(size)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("drop schema if exists identity cascade"))
+        connection.execute(sa.text("create schema identity"))
+        for name in ("customer_records", "customer_record_identifiers"):
+            connection.execute(sa.text(f"drop table if exists intermediate.{name} cascade"))
+    warehouse.write(records, "intermediate", "customer_records")
+    warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
+    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("vacuum analyze intermediate.customer_records"))
+        connection.execute(sa.text("checkpoint"))
+    return {"cards": records.num_rows}
+
+
+def ours(size: int) -> dict[str, Any]:
+    warehouse = open_warehouse(load_settings())
+    told: list[tuple[str, float]] = []
+    started = time.monotonic()
+    training = _timed_training()
+    summary = identity.refresh(
+        warehouse, "bench-1", progress=lambda text: told.append((text, round(time.monotonic() - started, 1)))
+    )
+    seconds = time.monotonic() - started
+    return {
+        "seconds": seconds,
+        "train": training[0],
+        "pairs": summary.candidate_pairs,
+        "customers": summary.customers,
+        "largest": summary.largest_cluster,
+        "told": told,
+    }
+
+
+def changed(size: int) -> dict[str, Any]:
+    warehouse = open_warehouse(load_settings())
+    with warehouse.begin() as connection:
+        count = connection.execute(
+            sa.text(
+                "update intermediate.customer_records set city = 'Омск', updated_at = updated_at + interval '1 day'"
+                " where hashtext(source_record_id) % 100 = 0"
+            )
+        ).rowcount
+    started = time.monotonic()
+    summary = identity.refresh(warehouse, "bench-2")
+    return {"seconds": time.monotonic() - started, "changed": count, "customers": summary.customers}
+
+
+def splink(size: int) -> dict[str, Any]:
+    warehouse = open_warehouse(load_settings())
+    con = connect()
+    prepare(con, *store.read_cards(warehouse))
+    # Every card for itself: bare Splink knows no profiles.
+    con.execute("insert into apart select rid from records")
+    profiles.build_profiles(con)
+    con.execute(f"create table bare as select {', '.join(profiles.PROFILE_COLUMNS)} from profiles")
+    frame = con.execute("select * from bare").to_arrow_table()
+    con.close()
+
+    con = duckdb.connect()
+    con.execute("create table bare as select * from frame")
+    del frame
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="unique_id",
+        comparisons=[model._comparison(name) for name in model.COMPARISONS],
+        blocking_rules_to_generate_predictions=[block_on(*columns) for columns in _BLOCKING],
+        probability_two_random_records_match=0.0005,
+        max_iterations=10,
+        em_convergence=0.001,
+    )
+    started = time.monotonic()
+    linker = model._linker(con, "bare", settings)
+    certain = [block_on("email_1", "given"), block_on("family", "given", "birth_date")]
+    linker.training.estimate_probability_two_random_records_match(certain, recall=0.6)
+    linker.training.estimate_u_using_random_sampling(max_pairs=model.MAX_U_PAIRS, seed=model.SEED)
+    for session in model._SESSIONS:
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            block_on(*session), estimate_without_term_frequencies=True
+        )
+    trained = time.monotonic()
+    predicted = linker.inference.predict(threshold_match_probability=0.5)
+    done = time.monotonic()
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, THRESHOLD)
+    clustered = time.monotonic()
+    found = con.execute(f"select count(distinct cluster_id) from {clusters.physical_name}").fetchall()[0][0]
+    pairs = con.execute(f"select count(*) from {predicted.physical_name}").fetchall()[0][0]
+    return {
+        "seconds": clustered - started,
+        "train": trained - started,
+        "predict": done - trained,
+        "cluster": clustered - done,
+        "pairs": pairs,
+        "customers": found,
+    }
+
+
+def _timed_training() -> list[float]:
+    """The seconds that training takes, measured around the function that the pipeline calls."""
+    from dagster_project.identity import pipeline
+
+    seconds = [0.0]
+    train = pipeline.train_model
+
+    def timed(con: duckdb.DuckDBPyConnection, at: dt.datetime) -> model.Model:
+        started = time.monotonic()
+        trained = train(con, at)
+        seconds[0] += time.monotonic() - started
+        return trained
+
+    pipeline.train_model = timed
+    return seconds
+
+
+if __name__ == "__main__":
+    print(
+        json.dumps(
+            {"fill": fill, "ours": ours, "changed": changed, "splink": splink}[sys.argv[1]](int(sys.argv[2]))
+        )
+    )
