@@ -24,6 +24,8 @@ TABLES = {
     "customers": "Every customer ID ever given, and where a retired one leads. Grain: customer_id.",
     "customer_id_events": "What happened to customer IDs: created, merged, split, retired, returned. "
     "Grain: event.",
+    "households": "Customers who live together, never merged: a shared home, or a contact and a surname. "
+    "Grain: customer_id.",
     "review_queue": "Pairs that a steward should look at, the most useful first. Grain: pair of cards.",
     "runs": "Every linkage run and its figures. Grain: run.",
 }

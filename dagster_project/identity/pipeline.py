@@ -148,5 +148,11 @@ def _report(resolution: Resolution) -> dict[str, object]:
     return {
         "placeholders": placeholders,
         "dropped_blocks": {r["rule"]: r["dropped_values"] for r in resolution.blocking_report.to_pylist()},
+        "left_out_of_households": dict(
+            zip(
+                *(resolution.household_report.column(name).to_pylist() for name in ("what", "count")),
+                strict=True,
+            )
+        ),
         "review_queue": resolution.review_queue.num_rows,
     }

@@ -11,7 +11,16 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.identity import guard, link, model, placeholders, profiles, registry, standardise
+from dagster_project.identity import (
+    guard,
+    households,
+    link,
+    model,
+    placeholders,
+    profiles,
+    registry,
+    standardise,
+)
 from dagster_project.identity.cluster import Clustering, cluster, components
 from dagster_project.identity.engine import connect
 from dagster_project.identity.identifiers import canonical_values
@@ -21,7 +30,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 
 _PAIR = [
     (name, pa.string())
@@ -58,6 +67,8 @@ class Resolution:
     review_queue: pa.Table
     placeholders: pa.Table
     blocking_report: pa.Table
+    households: pa.Table
+    household_report: pa.Table
     counts: dict[str, int]
 
 
@@ -106,6 +117,7 @@ def resolve(
     link.link_sole_holders(con)
     _cluster(con)
     registry.assign(con, previous or Previous.empty(), run_id, at)
+    households.find_households(con)
     say(f"{_count(con, 'cluster_customers')} customers")
     return _result(con, run_id)
 
@@ -321,6 +333,8 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         ),
         placeholders=_arrow(con, "select * from placeholders order by all"),
         blocking_report=_arrow(con, "select * from blocking_report"),
+        households=_arrow(con, "select * from households order by 1").cast(households.HOUSEHOLDS),
+        household_report=_arrow(con, "select * from household_report order by 1"),
         counts=counts,
     )
 

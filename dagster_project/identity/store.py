@@ -51,6 +51,8 @@ create table if not exists {IDENTITY}.customer_id_events (
     event_id bigint generated always as identity primary key, run_id text not null, at timestamptz not null,
     kind text not null check (kind in ('created', 'merged', 'split', 'retired', 'returned')),
     customer_id text not null, other_customer_id text, records bigint not null);
+create table if not exists {IDENTITY}.households (
+    customer_id text primary key, household_id text not null, evidence text not null, members bigint not null);
 create table if not exists {IDENTITY}.review_queue (
     {_PAIR}, reason text not null, match_probability double precision, gain double precision not null,
     run_id text not null,
@@ -219,6 +221,7 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolu
         ("record_identifiers", resolution.record_identifiers, (*key, "kind", "value")),
         ("departed_records", resolution.departed, key),
         ("customers", resolution.customers, ("customer_id",)),
+        ("households", resolution.households, ("customer_id",)),
         ("edges", resolution.edges, pair),
         ("review_queue", resolution.review_queue, pair),
     ):

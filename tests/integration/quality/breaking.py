@@ -121,6 +121,15 @@ BREAKING: dict[str, dict[str, Rows]] = {
         "only the retired have a survivor": {"identity.customers": [{"surviving_customer_id": "x"}]},
         "a living customer has cards": {"identity.record_customers": []},
     },
+    "identity/households": {
+        "a member is a living customer": {"identity.customers": [{"retired_at": LATE}]},
+        "no household has more than 12 members": {
+            "identity.households": [{"customer_id": str(i)} for i in range(13)]
+        },
+        "no household has more than 8 members": {
+            "identity.households": [{"customer_id": str(i)} for i in range(9)]
+        },
+    },
     "identity/customer_id_events": {
         "an event's customer is registered": {"identity.customer_id_events": [STRANGER]}
     },
@@ -145,7 +154,13 @@ BREAKING: dict[str, dict[str, Rows]] = {
             "identity.record_customers": [{}, {"source_record_id": "y", "customer_id": "z"}]
         },
         "revenue is that of the customers' sales": {"marts_build.dim_customer": [{"revenue": 2}]},
+        "a customer's household is identity's": {"marts_build.dim_customer": [{"household_id": "H-2"}]},
         "nobody is last seen before first": {"marts_build.dim_customer": [{"last_seen_at": EARLY}]},
+    },
+    "marts/dim_household": {
+        "a household's members are the customers that name it": {
+            "marts_build.dim_household": [{"member_count": 3}]
+        }
     },
     "marts/bridge_customer_record": fact("bridge_customer_record"),
     "marts/data_freshness": {

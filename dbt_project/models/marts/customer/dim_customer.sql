@@ -144,6 +144,7 @@ as_of as (
 select
     customers.customer_id,
     customers.is_company,
+    households.household_id,
     {%- for column in golden %}
     customers.{{ column }},
     {%- endfor %}
@@ -189,6 +190,7 @@ left join records as name_card
     on customers.customer_id = name_card.customer_id and customers.name_trust = name_card.trust
 left join records as address_card
     on customers.customer_id = address_card.customer_id and customers.address_trust = address_card.trust
+left join {{ source('identity', 'households') }} as households on customers.customer_id = households.customer_id
 left join contacts on customers.customer_id = contacts.customer_id
 left join purchases on customers.customer_id = purchases.customer_id
 left join given_back on customers.customer_id = given_back.customer_id
