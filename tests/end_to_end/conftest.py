@@ -105,7 +105,7 @@ def new_company(home: Path, customers: int = CUSTOMERS, seed: int = 7) -> Compan
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """A company that was refreshed once. Tests that change it set it right again."""
+    """A company that was refreshed once. A test that changes it leaves it sound and refreshed."""
     home = tmp_path_factory.mktemp("company")
     made = new_company(home)
     done = made.refresh()
