@@ -76,6 +76,10 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
                 and not ((has_email or has_phone) and family_state in ('same', 'typo')) then 'birth_date_differs'
             when given_state = 'near' and family_state not in ('same', 'typo') then 'given_name_differs'
             when birth_date_state = 'differs' and given_state <> 'same' then 'birth_date_differs'
+            -- Many live at one address: it carries a first name no further than to the same surname.
+            when family_state = 'differs' and not (has_phone or has_email or has_loyalty_card or has_login
+                    or has_messenger or has_tax_id or same_mailbox or near_phone
+                    or patronymic_state = 'same' or birth_date_state in ('same', 'close')) then 'family_name_differs'
             when not (has_phone or has_email or has_loyalty_card or has_login or has_messenger or has_tax_id or same_home
                     or same_mailbox or near_phone or birth_date_state in ('same', 'close')) then 'name_alone'
             end as reason

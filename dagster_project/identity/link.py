@@ -6,8 +6,11 @@ links become customers (cluster.py).
 
 import duckdb
 
-# A blocking value that more profiles share says little and costs its square.
+# A blocking value that more profiles share says little and costs its square: each rule brings a profile at most
+# MAX_BLOCK - 1 others, each of its identifiers at most MAX_SHARED - 1. That bounds the pairs a card.
 MAX_BLOCK = 60
+# More profiles than one person has (cluster.MAX_CLUSTER) tell nothing by the identifier that they share.
+MAX_SHARED = 150
 # How strong each kind of link is when clusters are built: the strongest join first. Splink's lie between.
 RULE_STRENGTH = {
     "same_content": 1000.0,
@@ -79,14 +82,21 @@ _BLOCKING = {
 
 
 def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `candidates` (pid_l < pid_r, rules), `shared` (pid_l, pid_r, kind) and `blocking_report`.
+    """Makes `candidates` (pid_l < pid_r), `shared` (pid_l, pid_r, kind) and `blocking_report`.
 
-    blocking_report: rule, dropped_values, dropped_profiles: what was too frequent to be compared.
+    blocking_report: rule, dropped_values, dropped_profiles: what was too frequent to be compared; `shared:<kind>`
+    are identifiers, which then link nobody.
     """
     con.execute(
-        """
+        f"""
         create or replace table profile_identifiers as
         select distinct m.pid, h.kind, h.value from held h join members m using (rid);
+
+        create or replace table crowded as
+        select kind, value, count(*) as n from profile_identifiers where kind <> 'visitor'
+        group by kind, value having count(*) > {MAX_SHARED};
+        delete from profile_identifiers using crowded c
+        where profile_identifiers.kind = c.kind and profile_identifiers.value = c.value;
 
         create or replace table shared as
         select l.pid as pid_l, r.pid as pid_r, l.kind
@@ -110,7 +120,9 @@ def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
 
         create or replace table blocking_report as
         select rule, count(*) as dropped_values, cast(sum(n) as bigint) as dropped_profiles
-        from block_sizes where n > {MAX_BLOCK} group by rule order by rule;
+        from (
+            select rule, n from block_sizes where n > {MAX_BLOCK} union all select 'shared:' || kind, n from crowded
+        ) group by rule order by rule;
 
         create or replace table candidates as
         with kept as (
