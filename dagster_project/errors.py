@@ -41,7 +41,7 @@ class GateError(C360Error):
 
 
 class IdentityError(C360Error):
-    """Cards, a model or a decision cannot be used as they are."""
+    """Cards, a model or a decision cannot be used as they are. On a steward's question it names the records."""
 
 
 class RefreshBusy(C360Error):

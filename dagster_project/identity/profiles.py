@@ -26,10 +26,12 @@ PROFILE_COLUMNS = (
 
 
 def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
-    """From `cards`, `held` and `apart` (rid: cards that a steward holds apart) to `members` and `profiles`.
+    """From `cards`, `held` and `decided_cards` (rid: cards that a steward judged by themselves) to `members` and `profiles`.
 
     members: rid, pid (the profile's smallest rid). profiles: PROFILE_COLUMNS, is_strong (it has a full given
-    name), pid. Companies have no profile.
+    name), pid. Companies have no profile: they are one by their tax number, in company_members (rid, pid), or
+    stand alone; company_links (pid_l, pid_r) joins those of one number that a steward judged.
+    everyone (rid, pid): members and company_members.
     """
     con.execute(
         """
@@ -44,10 +46,25 @@ def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
                 else md5(concat_ws('|', c.given, cast(list_sort(c.families) as varchar), c.family, c.patronymic,
                     c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
                     cast(c.given_known as varchar), cast(c.givens as varchar), cast(v.held as varchar))) end as content
-            from cards c left join values_held v using (rid) left join apart a using (rid)
+            from cards c left join values_held v using (rid) left join decided_cards a using (rid)
             where not c.is_company
         )
         select rid, min(rid) over (partition by content) as pid from said;
+
+        create or replace table numbered as
+        select c.rid, min(h.value) as number, c.rid in (select rid from decided_cards) as is_apart
+        from cards c left join held h on h.rid = c.rid and h.kind = 'tax_id' where c.is_company group by c.rid;
+
+        create or replace table company_members as
+        select rid, min(rid) over (partition by coalesce(number, 'none ' || rid), if(is_apart, rid, 0)) as pid
+        from numbered;
+
+        create or replace table company_links as
+        with groups as (select distinct m.pid, n.number from company_members m join numbered n using (rid))
+        select l.pid as pid_l, r.pid as pid_r from groups l join groups r on l.number = r.number and l.pid < r.pid;
+
+        create or replace table everyone as
+        select rid, pid from members union all select rid, pid from company_members;
 
         create or replace table profiles as
         with contacts as (

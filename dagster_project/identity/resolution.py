@@ -22,6 +22,7 @@ from dagster_project.identity import (
     standardise,
 )
 from dagster_project.identity.cluster import Clustering, cluster, components
+from dagster_project.identity.decisions import DECISIONS, in_force
 from dagster_project.identity.engine import connect
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.model import Model
@@ -32,19 +33,6 @@ THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
 RULES_VERSION = "5"
 
-_PAIR = [
-    (name, pa.string())
-    for name in ("source_system_l", "source_record_id_l", "source_system_r", "source_record_id_r")
-]
-DECISIONS = pa.schema(
-    [
-        ("decision_id", pa.string()),
-        *_PAIR,
-        ("verdict", pa.string()),
-        ("decided_at", pa.timestamp("us", tz="UTC")),
-        ("revoked_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
 # SQL: the keys of a pair's two cards, the smaller key on the left.
 _ENDS = ", ".join(
     f"{choice}((l.source_system, l.source_record_id), (r.source_system, r.source_record_id))[{part}] as {name}_{side}"
@@ -123,22 +111,27 @@ def resolve(
 
 
 def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
-    """Makes `decided` (rid_l < rid_r, verdict, nth: newest first) and `apart` (rid held apart from another)."""
+    """Makes `decided` (rid_l < rid_r, verdict, nth: newest first) and `decided_cards` (rid named by any)."""
     con.register("incoming", decisions)
+    live = con.execute(
+        """
+        select source_system, source_record_id from records where (source_system, source_record_id) in (
+            select (source_system_l, source_record_id_l) from incoming
+            union select (source_system_r, source_record_id_r) from incoming)
+        """
+    ).fetchall()
+    con.unregister("incoming")
+    con.register("incoming", in_force(decisions, set(live)))
     con.execute(
         """
         create or replace table decided as
-        select *, row_number() over (order by decided_at desc, decision_id desc) as nth from (
-            select least(l.rid, r.rid) as rid_l, greatest(l.rid, r.rid) as rid_r, d.verdict, d.decided_at, d.decision_id
-            from incoming d
-            join records l on l.source_system = d.source_system_l and l.source_record_id = d.source_record_id_l
-            join records r on r.source_system = d.source_system_r and r.source_record_id = d.source_record_id_r
-            where d.revoked_at is null and l.rid <> r.rid
-                and not coalesce(l.is_company, false) and not coalesce(r.is_company, false)
-            qualify row_number() over (partition by rid_l, rid_r order by d.decided_at desc, d.decision_id desc) = 1
-        );
-        create or replace table apart as
-        select rid_l as rid from decided where verdict = 'different' union select rid_r from decided where verdict = 'different';
+        select least(l.rid, r.rid) as rid_l, greatest(l.rid, r.rid) as rid_r, d.verdict,
+            row_number() over (order by d.decided_at desc, d.decision_id desc, rid_l, rid_r) as nth
+        from incoming d
+        join records l on l.source_system = d.source_system_l and l.source_record_id = d.source_record_id_l
+        join records r on r.source_system = d.source_system_r and r.source_record_id = d.source_record_id_r;
+        create or replace table decided_cards as
+        select rid_l as rid from decided union select rid_r from decided;
         """
     )
     con.unregister("incoming")
@@ -148,19 +141,21 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> None:
     """From `links` and decisions to `components` (pid, component), `clusters` (pid, cluster), `kept_apart`, `cuts`
     (pid_l, pid_r, reason) and `clustered` (rid, cluster)."""
     # Dense numbers in the order of pid: whatever the numbers decide, the pids decide.
-    pids = con.execute("select pid from profiles order by pid").fetchnumpy()["pid"].astype(np.int64)
+    pids = con.execute("select distinct pid from everyone order by pid").fetchnumpy()["pid"].astype(np.int64)
     con.execute(
         """
         create or replace table kept_apart as
         select least(l.pid, r.pid) as pid_l, greatest(l.pid, r.pid) as pid_r, verdict, nth
-        from decided d join members l on l.rid = d.rid_l join members r on r.rid = d.rid_r where l.pid <> r.pid
+        from decided d join everyone l on l.rid = d.rid_l join everyone r on r.rid = d.rid_r where l.pid <> r.pid
         """
     )
     must = _numbered(con, pids, "select pid_l, pid_r from kept_apart where verdict = 'same' order by nth")
     con.execute("delete from kept_apart where verdict <> 'different'")
     cannot = _numbered(con, pids, "select pid_l, pid_r from kept_apart")
     used = con.execute(
-        "select pid_l, pid_r, strength from links where is_used order by strength desc, pid_l, pid_r"
+        "select pid_l, pid_r, strength from links where is_used"
+        f" union all select pid_l, pid_r, {link.RULE_STRENGTH['tax_id']} from company_links"
+        " order by strength desc, pid_l, pid_r"
     ).fetchnumpy()
     edges = _numbers(pids, used)
     _register(con, "components", "component", pids, components(len(pids), np.vstack([edges, must])))
@@ -176,16 +171,7 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> None:
     _register(con, "clusters", "cluster", pids, clustering.labels)
     _register_cuts(con, pids, clustering)
     con.execute(
-        """
-        create or replace table clustered as
-        select m.rid, c.cluster from members m join clusters c using (pid)
-        union all
-        -- A company is one by its tax number, or stands alone.
-        select c.rid, coalesce(min(c.rid) over (partition by t.value), c.rid)
-        from (select rid, coalesce(min(value), 'none ' || rid) as value from cards
-              left join (select * from held where kind = 'tax_id') using (rid) where is_company group by rid) t
-        join cards c using (rid)
-        """
+        "create or replace table clustered as select m.rid, c.cluster from everyone m join clusters c using (pid)"
     )
 
 
@@ -238,6 +224,13 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         from links l left join cuts c using (pid_l, pid_r)
         join clusters a on a.pid = l.pid_l join clusters b on b.pid = l.pid_r;
 
+        create or replace table company_edges as
+        select pid as rid_l, rid as rid_r, true as is_used, null as rejected_by from company_members where rid <> pid
+        union all
+        select pid_l, pid_r, a.cluster = b.cluster, c.reason
+        from company_links l join clusters a on a.pid = l.pid_l join clusters b on b.pid = l.pid_r
+        left join cuts c using (pid_l, pid_r);
+
         create or replace table edges as
         select {_ENDS},
             j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
@@ -246,6 +239,8 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
             from judged
             union all
             select pid, rid, 'deterministic:same_content', null, null, true, null, null from members where rid <> pid
+            union all
+            select rid_l, rid_r, 'deterministic:tax_id', null, null, is_used, rejected_by, null from company_edges
         ) j join records l on l.rid = j.rid_l join records r on r.rid = j.rid_r;
 
         create or replace table best_links as
@@ -266,7 +261,8 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         select r.source_system, r.source_record_id, k.customer_id,
             case when m.rid <> m.pid then 'deterministic:same_content' when b.linked_by is not null then b.linked_by
                 when count(*) over (partition by c.cluster) = 1 then 'alone'
-                when r.is_company then 'deterministic:tax_id'
+                when r.rid in (select rid_l from company_edges where is_used union select rid_r from company_edges where is_used)
+                    then 'deterministic:tax_id'
                 when m.rid in (select pid from members where rid <> pid) then 'deterministic:same_content'
                 else 'steward' end as linked_by,
             case when m.rid is distinct from m.pid then null else b.match_probability end as match_probability,

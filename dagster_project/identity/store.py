@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
 from dagster_project.identity import registry
+from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.model import TERM_FREQUENCIES, Model
 from dagster_project.identity.registry import Previous
-from dagster_project.identity.resolution import DECISIONS, Resolution
+from dagster_project.identity.resolution import Resolution
 from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
@@ -57,10 +58,13 @@ create table if not exists {IDENTITY}.review_queue (
     {_PAIR}, reason text not null, match_probability double precision, gain double precision not null,
     run_id text not null,
     primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
+create sequence if not exists {IDENTITY}.decision_numbers;
 create table if not exists {IDENTITY}.decisions (
-    decision_id text primary key default gen_random_uuid()::text, {_PAIR},
+    decision_id text primary key, {_PAIR},
     verdict text not null check (verdict in ('same', 'different')), author text not null, reason text,
     decided_at timestamptz not null default now(), revoked_at timestamptz);
+alter table {IDENTITY}.decisions add column if not exists revoked_by text,
+    alter column decision_id set default 'D-' || nextval('{IDENTITY}.decision_numbers');
 create table if not exists {IDENTITY}.models (
     model_version text primary key, trained_at timestamptz not null, settings jsonb not null, training jsonb not null,
     is_current boolean not null);

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from dagster_project.identity import Resolution, resolve
+from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.engine import connect
 from dagster_project.identity.model import Model, train_model
 from dagster_project.identity.resolution import prepare
@@ -29,6 +30,26 @@ def identifiers(*rows: tuple[str, str, str]) -> pa.Table:
     values = list(zip(*[("s", *row) for row in rows], strict=True)) if rows else [()] * 4
     return pa.table(
         {name: pa.array(value, pa.string()) for name, value in zip(IDENTIFIER_COLUMNS, values, strict=True)}
+    )
+
+
+def decisions(*rows: tuple[str, str, str, int]) -> pa.Table:
+    """(record, record, verdict, day)."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "decision_id": str(i),
+                "source_system_l": "s",
+                "source_record_id_l": left,
+                "source_system_r": "s",
+                "source_record_id_r": right,
+                "verdict": verdict,
+                "decided_at": dt.datetime(2026, 1, day, tzinfo=dt.UTC),
+                "revoked_at": None,
+            }
+            for i, (left, right, verdict, day) in enumerate(rows)
+        ],
+        schema=DECISIONS,
     )
 
 

@@ -3,14 +3,12 @@
 import datetime as dt
 from collections.abc import Callable
 
-import pyarrow as pa
 import pytest
 
 from dagster_project.identity import resolve
 from dagster_project.identity.model import Model
 from dagster_project.identity.placeholders import drop_placeholders
-from dagster_project.identity.resolution import DECISIONS
-from tests.unit.identity.conftest import cards, identifiers, together
+from tests.unit.identity.conftest import cards, decisions, identifiers, together
 from tests.unit.identity.test_standardise import read
 
 PHONE, OTHER_PHONE = "89165550142", "89031112233"
@@ -200,26 +198,6 @@ def test_a_default_birth_date_is_learned() -> None:
     drop_placeholders(con, [])
     assert con.execute("select count(*) from cards where birth_date = date '1985-01-01'").fetchall() == [(0,)]
     assert con.execute("select count(*) from cards where birth_date is not null").fetchall() == [(200,)]
-
-
-def decisions(*rows: tuple[str, str, str, int]) -> pa.Table:
-    """(record, record, verdict, day)."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "decision_id": str(i),
-                "source_system_l": "s",
-                "source_record_id_l": left,
-                "source_system_r": "s",
-                "source_record_id_r": right,
-                "verdict": verdict,
-                "decided_at": dt.datetime(2026, 1, day, tzinfo=dt.UTC),
-                "revoked_at": None,
-            }
-            for i, (left, right, verdict, day) in enumerate(rows)
-        ],
-        schema=DECISIONS,
-    )
 
 
 def test_a_stewards_word_holds_against_any_evidence(groups: Groups) -> None:
