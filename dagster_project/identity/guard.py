@@ -17,7 +17,7 @@ _STATE = """case
 
 
 def find_facts(con: duckdb.DuckDBPyConnection) -> None:
-    """From `candidates`, `shared` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
+    """From `candidates`, `shared`, `parents` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
     con.execute(
         f"""
         create or replace table facts as
@@ -26,9 +26,8 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
                 bool_or(kind = 'loyalty_card') as has_loyalty_card, bool_or(kind = 'login') as has_login,
                 bool_or(kind = 'messenger') as has_messenger, bool_or(kind = 'tax_id') as has_tax_id
             from shared group by all
-        ), parents as (
-            select distinct least(m.pid, p.pid) as pid_l, greatest(m.pid, p.pid) as pid_r
-            from cards c join members m on m.rid = c.rid join members p on p.rid = c.parent_rid where m.pid <> p.pid
+        ), declared as (
+            select distinct least(child, parent) as pid_l, greatest(child, parent) as pid_r from parents where child <> parent
         )
         select c.pid_l, c.pid_r, p.pid_l is not null as is_parent,
             coalesce(k.has_phone, false) as has_phone, coalesce(k.has_email, false) as has_email,
@@ -65,7 +64,7 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
         from candidates c
         join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r
         left join kinds k on k.pid_l = c.pid_l and k.pid_r = c.pid_r
-        left join parents p on p.pid_l = c.pid_l and p.pid_r = c.pid_r;
+        left join declared p on p.pid_l = c.pid_l and p.pid_r = c.pid_r;
 
         create or replace table vetoes as
         select pid_l, pid_r, case
@@ -100,8 +99,7 @@ def find_conflicts(con: duckdb.DuckDBPyConnection) -> None:
         with spoken as (
             select c.component, p.pid, p.given, p.givens, p.patronymic, p.family
             from components c join profiles p using (pid)
-            where p.given_known and p.pid not in (
-                select m.pid from cards k join members m using (rid) where k.parent_rid is not null)
+            where p.given_known and p.pid not in (select child from parents)
         ), mixed as (
             select component from spoken group by 1 having count(distinct given) > 1 or count(distinct patronymic) > 1
         )

@@ -5,6 +5,7 @@ links become customers (cluster.py).
 """
 
 import duckdb
+import pyarrow as pa
 
 # A blocking value that more profiles share says little and costs its square: each rule brings a profile at most
 # MAX_BLOCK - 1 others, each of its identifiers at most MAX_SHARED - 1. That bounds the pairs a card.
@@ -79,14 +80,19 @@ _BLOCKING = {
     "phone_end+given": "select pid, given || '|' || right(unnest(phones), 7) from profiles where is_strong",
     "phone_middle+given": "select pid, given || '|' || substr(unnest(phones), 3, 5) || family from profiles where is_strong",
 }
+BLOCKING_RULES = tuple(_BLOCKING)
 
 
 def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `candidates` (pid_l < pid_r), `shared` (pid_l, pid_r, kind) and `blocking_report`.
+    """Makes `candidates` (pid_l < pid_r), `shared` (pid_l, pid_r, kind) and `dropped_blocks` of all profiles."""
+    find_identifiers(con)
+    find_shared(con)
+    find_blocks(con)
+    meet(con)
 
-    blocking_report: rule, dropped_values, dropped_profiles: what was too frequent to be compared; `shared:<kind>`
-    are identifiers, which then link nobody.
-    """
+
+def find_identifiers(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `profile_identifiers` (pid, kind, value) and `crowded` (kind, value, n): too frequent to be told by."""
     con.execute(
         f"""
         create or replace table profile_identifiers as
@@ -97,50 +103,80 @@ def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
         group by kind, value having count(*) > {MAX_SHARED};
         delete from profile_identifiers using crowded c
         where profile_identifiers.kind = c.kind and profile_identifiers.value = c.value;
+        """
+    )
 
+
+def find_shared(con: duckdb.DuckDBPyConnection, wanted: str = "true") -> None:
+    """Makes `shared`: profiles l and r that hold one value and that SQL `wanted` asks for."""
+    con.execute(
+        f"""
         create or replace table shared as
         select l.pid as pid_l, r.pid as pid_r, l.kind
         from profile_identifiers l join profile_identifiers r
             on l.kind = r.kind and l.value = r.value and l.pid < r.pid
-        where l.kind <> 'visitor'
-        group by all;
+        where l.kind <> 'visitor' and ({wanted})
+        group by all
         """
     )
+
+
+def find_blocks(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `blocks` (rule, pid, key) of `profiles`; rule is a place in BLOCKING_RULES, key a hash of both."""
     con.execute(
-        "create or replace table blocks as select distinct rule, pid, key from ("
-        + " union all ".join(
-            f"select '{rule}' as rule, * from ({sql}) t(pid, key)" for rule, sql in _BLOCKING.items()
+        "create or replace table blocks as "
+        + " union ".join(
+            f"select {i}::utinyint as rule, pid, hash({i}, key) as key from ({sql}) t(pid, key) where key is not null"
+            for i, sql in enumerate(_BLOCKING.values())
         )
-        + ") where key is not null"
     )
+
+
+def meet(con: duckdb.DuckDBPyConnection, wanted: str = "true") -> None:
+    """From `blocks`, `shared` and `parents` to `candidates` and `dropped_blocks` (rule, key, n: too frequent).
+
+    wanted: SQL, which pairs of blocks l and r are asked for.
+    """
     con.execute(
         f"""
         create or replace table block_sizes as
         select rule, key, count(*) as n from blocks group by all having count(*) > 1;
 
-        create or replace table blocking_report as
-        select rule, count(*) as dropped_values, cast(sum(n) as bigint) as dropped_profiles
-        from (
-            select rule, n from block_sizes where n > {MAX_BLOCK} union all select 'shared:' || kind, n from crowded
-        ) group by rule order by rule;
+        create or replace table dropped_blocks as select rule, key, n from block_sizes where n > {MAX_BLOCK};
 
         create or replace table candidates as
         with kept as (
-            select b.rule, b.pid, b.key from blocks b join block_sizes s using (rule, key) where s.n <= {MAX_BLOCK}
-        ), met as (
-            select l.pid as pid_l, r.pid as pid_r from kept l join kept r
-                on l.rule = r.rule and l.key = r.key and l.pid < r.pid
-            union
-            select s.pid_l, s.pid_r from shared s join profiles l on l.pid = s.pid_l join profiles r on r.pid = s.pid_r
-            where (l.is_strong and r.is_strong) or s.kind not in ('phone', 'email')
-            union
-            select least(m.pid, p.pid), greatest(m.pid, p.pid) from cards c
-            join members m on m.rid = c.rid join members p on p.rid = c.parent_rid where m.pid <> p.pid
+            select b.pid, b.key from blocks b join block_sizes s using (key) where s.n <= {MAX_BLOCK}
         )
-        select * from met;
-        drop table blocks; drop table block_sizes;
+        select l.pid as pid_l, r.pid as pid_r from kept l join kept r on l.key = r.key and l.pid < r.pid where {wanted}
+        union
+        select s.pid_l, s.pid_r from shared s join profiles l on l.pid = s.pid_l join profiles r on r.pid = s.pid_r
+        where (l.is_strong and r.is_strong) or s.kind not in ('phone', 'email')
+        union
+        select least(child, parent), greatest(child, parent) from parents where child <> parent
         """
     )
+
+
+def blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """What was too frequent to be compared: rule, dropped_values, dropped_profiles.
+
+    `shared:<kind>` are identifiers, which then link nobody.
+    """
+    found = con.execute(
+        """
+        select rule, null, count(*), cast(sum(n) as bigint) from dropped_blocks group by rule
+        union all select null, 'shared:' || kind, count(*), cast(sum(n) as bigint) from crowded group by kind
+        """
+    ).fetchall()
+    rows = [
+        {"rule": name or BLOCKING_RULES[rule], "dropped_values": values, "dropped_profiles": profiles}
+        for rule, name, values, profiles in found
+    ]
+    schema = pa.schema(
+        [("rule", pa.string()), ("dropped_values", pa.int64()), ("dropped_profiles", pa.int64())]
+    )
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["rule"]), schema=schema)
 
 
 def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:

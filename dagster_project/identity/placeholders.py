@@ -22,11 +22,36 @@ _COMPANY_BOX = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
 
 
 def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
-    """Takes placeholders out of `held` and sentinel dates out of `cards`; keeps them in `placeholders`.
+    """Takes placeholders out of `held` and default dates out of `cards`; keeps them in `placeholders`.
 
     placeholders: kind, value, reason (`structure`, `company`, `learned`), cards, people.
     company_phones are in E.164.
     """
+    count_days(con, "cards")
+    find_placeholders(con, company_phones)
+    con.execute(
+        """
+        delete from held using placeholders p where held.kind = p.kind and held.value = p.value;
+        update cards set birth_date = null where birth_date in (select birth_date from default_dates);
+        """
+    )
+
+
+def count_days(con: duckdb.DuckDBPyConnection, cards: str) -> None:
+    """Makes `default_dates` (birth_date, cards): a date of birth that far too many share is some system's default."""
+    con.execute(
+        f"""
+        create or replace table default_dates as
+        with days as (select birth_date, count(*) as cards from {cards} where birth_date is not null group by 1)
+        select birth_date, cards from days
+        where cards > 10 and cards > 20 * (select avg(cards) from days)
+            and (day(birth_date) = 1 or cards > 100 * (select avg(cards) from days))
+        """
+    )
+
+
+def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
+    """Makes `placeholders` of those values of `held` that name nobody, and of `default_dates`."""
     con.register("company", pa.table({"value": pa.array(company_phones, pa.string())}))
     limits = ", ".join(f"('{kind}', {limit})" for kind, limit in PERSON_LIMITS.items())
     con.execute(
@@ -54,21 +79,9 @@ def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
             end as reason
             from usage u left join (values {limits}) l(kind, people) using (kind)
         )
-        select kind, value, reason, cards, people from judged where reason is not null;
-        delete from held using placeholders p where held.kind = p.kind and held.value = p.value;
+        select kind, value, reason, cards, people from judged where reason is not null
+        union all
+        select 'birth_date', cast(birth_date as varchar), 'learned', cards, null from default_dates
         """
     )
     con.unregister("company")
-    # A date of birth that far too many share is some system's default.
-    con.execute(
-        """
-        create or replace temp table default_dates as
-        with days as (select birth_date, count(*) as cards from cards where birth_date is not null group by 1)
-        select birth_date, cards from days
-        where cards > 10 and cards > 20 * (select avg(cards) from days)
-            and (day(birth_date) = 1 or cards > 100 * (select avg(cards) from days));
-        insert into placeholders
-        select 'birth_date', cast(birth_date as varchar), 'learned', cards, null from default_dates;
-        update cards set birth_date = null where birth_date in (select birth_date from default_dates);
-        """
-    )

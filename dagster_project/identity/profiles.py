@@ -31,7 +31,8 @@ def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
     members: rid, pid (the profile's smallest rid). profiles: PROFILE_COLUMNS, is_strong (it has a full given
     name), pid. Companies have no profile: they are one by their tax number, in company_members (rid, pid), or
     stand alone; company_links (pid_l, pid_r) joins those of one number that a steward judged.
-    everyone (rid, pid): members and company_members.
+    everyone (rid, pid): members and company_members. parents: child, parent (pids of cards that their source
+    declares one).
     """
     con.execute(
         """
@@ -65,6 +66,10 @@ def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
 
         create or replace table everyone as
         select rid, pid from members union all select rid, pid from company_members;
+
+        create or replace table parents as
+        select distinct m.pid as child, p.pid as parent from cards c join members m on m.rid = c.rid
+        join members p on p.rid = c.parent_key where c.rid <> c.parent_key;
 
         create or replace table profiles as
         with contacts as (

@@ -328,7 +328,7 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
             """,
         ),
         placeholders=_arrow(con, "select * from placeholders order by all"),
-        blocking_report=_arrow(con, "select * from blocking_report"),
+        blocking_report=link.blocking_report(con),
         households=_arrow(con, "select * from households order by 1").cast(households.HOUSEHOLDS),
         household_report=_arrow(con, "select * from household_report order by 1"),
         counts=counts,

@@ -18,6 +18,8 @@ RECORD_COLUMNS = (
     *("messenger_kind", "messenger_id", "login_id", "parent_record_id", "is_company"),
     *("created_at", "updated_at", "deleted_at"),
 )
+# A surname that so many cards have in its field is one, dictionary or not.
+SURNAME_CARDS = 3
 IDENTIFIER_COLUMNS = ("source_system", "source_record_id", "kind", "value")
 
 _PATRONYMIC = r"^.+(ovich|evich|[lkmtv]ich|ovna|evna|ichna|inichna)$"
@@ -87,16 +89,26 @@ def _refuse_twins(con: duckdb.DuckDBPyConnection) -> None:
 def standardise(con: duckdb.DuckDBPyConnection) -> None:
     """From `records` and `identifiers` to `cards` (one row a rid), `held` (rid, kind, value) and `record_identifiers`.
 
+    A name is read in the light of all names. What other cards say of them may stand in surnames_elsewhere (family,
+    cards) and words_elsewhere (key, given_uses, family_uses). What these cards say is left in `written` (rid, hint,
+    word), `words` (word, family, other_family: as it stands, and in the other layout) and `name_words` (rid, key, hint).
+
     record_identifiers: source_system, source_record_id, kind, value, is_main (it stands in the card itself),
     is_canonical (false: it could not be read and stands as written, in lower case); placeholders among them.
     """
+    con.execute(
+        """
+        create table if not exists surnames_elsewhere (family varchar, cards bigint);
+        create table if not exists words_elsewhere (key varchar, given_uses bigint, family_uses bigint);
+        """
+    )
     _names(con)
     _held(con)
     con.execute(
         f"""
         create or replace table cards as
         select r.rid, r.source_system, r.source_record_id, coalesce(r.is_company, false) as is_company,
-            p.rid as parent_rid, r.created_at, r.updated_at,
+            card_key(r.source_system, r.parent_record_id) as parent_key, r.created_at, r.updated_at,
             n.given, n.givens, coalesce(n.given_known, false) as given_known, n.given_initial,
             n.patronymic, n.patronymic_initial, n.family, n.families,
             coalesce(n.gender, case when lower(r.gender) in ('male', 'female') then lower(r.gender) end) as gender,
@@ -106,8 +118,6 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
                 then trim(r.postcode) end as postcode,
             a.street, a.house, a.flat
         from records r
-        left join records p on p.source_system = r.source_system and p.source_record_id = r.parent_record_id
-            and not coalesce(p.is_company, false) and p.rid <> r.rid
         left join names n on n.rid = r.rid
         left join ({_addresses()}) a on a.rid = r.rid
         order by r.rid
@@ -156,7 +166,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             where part not in (select word from not_names) and not regexp_matches(part, '[0-9@]')
         )
         -- A name given twice, by field and in full, counts once, as the field has it; initials may repeat.
-        select rid, key, min_by(hint, field) as hint, any_value(latin) as latin, length(part) = 1 as is_initial,
+        select rid, key, min_by(hint, field) as hint, min(latin) as latin, length(part) = 1 as is_initial,
             min(field * 10000 + place * 100 + inner_place) as position
         from keyed where key is not null
         group by rid, key, is_initial, case when length(part) = 1 then (place, inner_place) end
@@ -166,19 +176,21 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
         f"""
         create or replace table vocabulary as
         with keys as (
-            select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses
-            from parts group by key
+            select key, sum(given) as given_uses, sum(family) as family_uses from (
+                select key, count(*) filter (hint = 'given') as given, count(*) filter (hint = 'family') as family
+                from parts group by key
+                union all select key, given_uses, family_uses from words_elsewhere where key in (select key from parts)
+            ) group by key
         ),
         stems as (select distinct regexp_replace(canonical, '[aeiou]+$', '') as stem from given_forms where is_own)
         select key,
             -- A word that its field calls a given name again and again is one, dictionary or not.
-            key in (select form from given_forms) or (given_uses >= 4 and given_uses > 4 * family_uses) as is_given,
+            key in (select form from given_forms) or mostly(given_uses, family_uses) as is_given,
             regexp_matches(key, '{_PATRONYMIC}') as is_patronymic,
             {_STEM} in (select stem from stems) as has_root,
-            family_fold(key) in (select family from surnames) or (family_uses >= 4 and family_uses > 4 * given_uses)
-                as is_surname,
+            family_fold(key) in (select family from surnames) or mostly(family_uses, given_uses) as is_surname,
             regexp_matches(key, '{_FAMILY}') or family_fold(key) in (select family from surnames)
-                or (family_uses >= 4 and family_uses > 4 * given_uses) as is_family
+                or mostly(family_uses, given_uses) as is_family
         from keys
         """
     )
@@ -215,11 +227,11 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
                 and (is_given or hint = 'given' and (not is_family or words > 1)
                     or hint <> 'family' and left_words > 1)
         ), families as (
-            select rid, list(distinct family_key) as families, first(family_key order by place) as family
+            select rid, list_sort(list(distinct family_key)) as families, first(family_key order by place) as family
             from (
                 select o.rid, family_fold(part) as family_key,
                     row_number() over (partition by o.rid order by o.is_family::int * 4 + (o.hint = 'family')::int * 3
-                        desc, length(o.key) desc, i) as place
+                        desc, length(o.key) desc, o.position, i) as place
                 from others o left join givens g on g.rid = o.rid and g.position = o.position,
                     unnest(string_split(o.key, '-')) with ordinality as t(part, i)
                 where g.rid is null and not o.is_initial and o.key <> '-' and length(part) > 1
@@ -241,8 +253,8 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             left join patronymics p using (rid) left join givens g using (rid) left join families f using (rid)
             left join initials i using (rid) left join surname_genders s using (rid)
         ), forms as (
-            select e.rid, first(g.canonical order by g.is_own desc, g.rank) as given,
-                list(g.canonical order by g.is_own desc, g.rank) as givens,
+            select e.rid, first(g.canonical order by g.is_own desc, g.rank, g.canonical) as given,
+                list(g.canonical order by g.is_own desc, g.rank, g.canonical) as givens,
                 case when min(g.gender) = max(g.gender) then min(g.gender) end as gender
             from evidence e join given_forms g on g.form = e.given_key
             -- What the other words say of the gender decides between Александр and Александра for Саша.
@@ -250,14 +262,14 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
                 or not exists (select 1 from given_forms h where h.form = e.given_key and h.gender = e.gender)
             group by e.rid
         ), unknown as (
-            select given_key, any_value(latin) as latin from evidence e join givens g using (rid)
-            where given_key not in (select form from given_forms) and length(given_key) >= 5 group by given_key
+            select distinct g.key as given_key, g.latin from evidence e join givens g using (rid)
+            where g.key not in (select form from given_forms) and length(g.key) >= 5
         ), spelt as (
             -- A slip of one letter in exactly one known name; the fold of vowels would hide how near it is.
-            select u.given_key, min(n.canonical) as given
+            select u.given_key, u.latin, min(n.canonical) as given
             from unknown u join (select canonical, latin from given_forms where is_own) n
                 on abs(length(u.latin) - length(n.latin)) <= 1 and damerau_levenshtein(u.latin, n.latin) <= 1
-            group by u.given_key having count(distinct n.canonical) = 1
+            group by u.given_key, u.latin having count(distinct n.canonical) = 1
         )
         select e.rid, coalesce(f.given, s.given, e.given_key) as given,
             coalesce(f.givens, case when s.given is not null then [s.given, e.given_key] when e.given_key is not null
@@ -268,10 +280,16 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             coalesce(left(e.patronymic_key, 1),
                 case when e.given_key is null then e.second_initial else e.first_initial end) as patronymic_initial,
             e.family, e.families, coalesce(f.gender, e.gender) as gender
-        from evidence e left join forms f using (rid) left join spelt s using (given_key)
+        from evidence e left join forms f using (rid) left join givens g using (rid)
+        left join spelt s on s.given_key = g.key and s.latin = g.latin
         """
     )
-    con.execute("drop table written; drop table repaired; drop table parts; drop table vocabulary")
+    con.execute(
+        """
+        create or replace table name_words as select rid, key, hint from parts;
+        drop table repaired; drop table parts; drop table vocabulary;
+        """
+    )
 
 
 def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
@@ -295,10 +313,16 @@ def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
         )
         select *, name_key(plain) as key, name_key(other) as other_key from typed;
 
+        create or replace table words as
+        select word, family_fold(key) as family, family_fold(other_key) as other_family from candidates;
+
         create or replace table repaired as
         with surnames_seen as (
-            select family_fold(c.key) as family from written w join candidates c using (word) where w.hint = 'family'
-            group by 1 having count(distinct w.rid) >= 3
+            select family from (
+                select c.family, count(distinct w.rid) as cards from written w join words c using (word)
+                where w.hint = 'family' group by c.family
+                union all select family, cards from surnames_elsewhere
+            ) group by family having sum(cards) >= {SURNAME_CARDS}
             union select family from surnames
         ), stems as (
             select distinct regexp_replace(canonical, '[aeiou]+$', '') as stem from given_forms where is_own
