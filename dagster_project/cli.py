@@ -25,6 +25,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from dagster_project.commands.link import link
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
 
@@ -35,6 +36,7 @@ warehouse_app = typer.Typer(no_args_is_help=True, help="Starts, stops and shows 
 demo_app = typer.Typer(no_args_is_help=True, help="A retailer to try everything on.")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(demo_app, name="demo")
+app.command()(link)
 console = Console(file=sys.stdout)
 
 

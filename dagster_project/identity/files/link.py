@@ -1,0 +1,387 @@
+"""Files in, customers out: the order of the steps, and what is said of them.
+
+Belongs here: the choice between the two ways of linking, scores against a truth, the summary. Does not belong here: any
+step's own logic, and what a terminal shows (commands/link.py).
+
+Records of customers in many channels, some of them nameless, go the way of the daily step (identity.resolve). All else
+goes through comparisons made for the columns that the files have.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from dagster_project.errors import ConfigError
+from dagster_project.identity import resolution, standardise
+from dagster_project.identity.engine import connect
+from dagster_project.identity.evaluate import KEY, Score, b_cubed, pairwise
+from dagster_project.identity.files import block, compare, dates, fit, group, prepare, read
+from dagster_project.identity.files.compare import Design
+from dagster_project.identity.model import train_model
+from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
+
+Progress = Callable[[str], None]
+
+SAMPLE = 5_000
+# A source with fewer duplicates than this among its own records is taken to have none.
+FEW_DUPLICATES = 0.01
+_CONTACTS = ("phone", "email", "loyalty_card", "messenger_id", "login_id")
+_NAMES = ("full_name", "given_name", "family_name")
+
+
+@dataclass
+class Linked:
+    """record_customers: source_system, source_record_id, customer_id, in the files' order. summary: plain values."""
+
+    record_customers: pa.Table
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def link_files(
+    paths: Sequence[Path],
+    *,
+    mapping: Mapping[str, str] | None = None,
+    also: Sequence[str] = (),
+    threshold: float | None = None,
+    progress: Progress | None = None,
+) -> Linked:
+    """Links the records of `paths` (CSV, Parquet). mapping: theirs → ours. threshold None: chosen from the data.
+
+    Raises ConfigError for what cannot be read or is not there.
+    """
+    say = progress or (lambda _: None)
+    start = time.monotonic()
+    con = connect()
+    say("reading")
+    files = read.read_files(con, paths, mapping or {}, also)
+    columns = [row[0] for row in con.execute("describe fields").fetchall()]
+    records = _count(con, "fields")
+    read_as = _read_dates(con, columns)
+    summary: dict[str, Any] = {
+        "records": records,
+        "sources": dict(
+            con.execute("select source_system, count(*) from fields group by 1 order by min(rid)").fetchall()
+        ),
+        "files": [_file(report) for report in files],
+        "dates": [vars(report) for report in read_as],
+    }
+    way, why = _way(con, columns)
+    summary["way"], summary["way_why"] = way, why
+    labels = (_by_channels if way == "channels" else _by_columns)(
+        con,
+        columns,
+        dict(zip([f"also_{i}" for i in range(len(also))], also, strict=True)),
+        threshold,
+        say,
+        summary,
+    )
+    con.register("labels", pa.table({"rid": np.arange(len(labels)), "label": labels}))
+    found = con.sql(
+        """
+        select source_system, source_record_id,
+            'c' || printf('%07d', cast(min(rid) over (partition by label) as integer)) as customer_id, rid
+        from fields join labels using (rid) order by rid
+        """
+    ).to_arrow_table()
+    con.unregister("labels")
+    sizes = np.unique(np.asarray(found["customer_id"].to_numpy(zero_copy_only=False)), return_counts=True)[1]
+    summary["customers"] = len(sizes)
+    summary["largest_cluster"] = int(sizes.max())
+    summary["seconds"] = round(time.monotonic() - start, 1)
+    return Linked(found.drop_columns("rid"), summary)
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(con.execute(f"select count(*) from {table}").fetchall()[0][0])
+
+
+def _file(report: read.FileReport) -> dict[str, Any]:
+    return {
+        "file": report.file,
+        "form": report.form,
+        "records": report.records,
+        "recognised": report.columns.recognised(),
+        "left_out": report.columns.left_out,
+        "made_keys": list(report.made_keys),
+    }
+
+
+def _read_dates(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[dates.DateReport]:
+    found = []
+    for column in columns:
+        if column == "birth_date" or (column.startswith("also_") and _is_date(con, column)):
+            found += dates.read_dates(con, column)
+    return found
+
+
+def _is_date(con: duckdb.DuckDBPyConnection, column: str) -> bool:
+    forms = "|".join(
+        (
+            "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*",
+            "[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{2}|[0-9]{4})",
+            "(19|20)[0-9]{2}(0[0-9]|1[0-2])[0-3][0-9]",
+        )
+    )
+    share = con.execute(
+        f"select avg(cast(regexp_full_match({column}, '{forms}') as int)) from fields where {column} is not null"
+    ).fetchall()[0][0]
+    return (share or 0) > 0.8
+
+
+# -- the way of the daily step ----------------------------------------------------------------
+
+
+def _way(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> tuple[str, str]:
+    names = [name for name in _NAMES if name in columns]
+    contacts = [name for name in _CONTACTS if name in columns]
+    named = f"coalesce({', '.join(names)}) is not null" if names else "false"
+    reached = f"coalesce({', '.join(contacts)}) is not null" if contacts else "false"
+    records, with_contact, nameless = con.execute(
+        f"select count(*), count(*) filter ({reached}), count(*) filter (not ({named}) and {reached}) from fields"
+    ).fetchall()[0]
+    if with_contact < 0.2 * records:
+        return "columns", "few phones, e-mails or cards: the comparisons are made for the columns there are"
+    if nameless > 0.05 * records:
+        return (
+            "channels",
+            f"{nameless} of {records} records have a contact and no name: as channels give them",
+        )
+    if _is_russian(con, names):
+        return "channels", "Russian names with phones, e-mails or cards: as the daily refresh links them"
+    return "columns", "every record is named: the comparisons are made for the columns there are"
+
+
+def _is_russian(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> bool:
+    if not names:
+        return False
+    sample = con.sql(
+        f"select {', '.join(('source_system', 'source_record_id', *names))} from fields"
+        f" where coalesce({', '.join(names)}) is not null order by hash(rid) limit {SAMPLE}"
+    ).to_arrow_table()
+    other = connect()
+    standardise.load(other, sample, _no_identifiers())
+    standardise.standardise(other)
+    share = other.execute(
+        "select avg(cast(given_known as int)) from cards where given is not null"
+    ).fetchall()[0][0]
+    return (share or 0) >= prepare.RUSSIAN_SHARE
+
+
+def _no_identifiers() -> pa.Table:
+    return pa.table({name: pa.array([], pa.string()) for name in IDENTIFIER_COLUMNS})
+
+
+def _as_records(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> pa.Table:
+    return con.sql(
+        f"select {', '.join(name for name in RECORD_COLUMNS if name in columns)} from fields order by rid"
+    ).to_arrow_table()
+
+
+def _by_channels(
+    con: duckdb.DuckDBPyConnection,
+    columns: Sequence[str],
+    also: Mapping[str, str],
+    threshold: float | None,
+    say: Progress,
+    summary: dict[str, Any],
+) -> np.ndarray:
+    records = _as_records(con, columns)
+    session = connect()
+    say("standardising names, phones and e-mails")
+    resolution.prepare(session, records, _no_identifiers())
+    say("training the model")
+    model = train_model(session, dt.datetime.now(dt.UTC))
+    say("comparing and linking")
+    result = resolution.resolve(records, _no_identifiers(), model, con=session)
+    con.register("found", result.record_customers)
+    labels = con.execute(
+        "select r.rid, l.label from fields r join (select source_system, source_record_id,"
+        " dense_rank() over (order by customer_id) as label from found) l using (source_system, source_record_id)"
+    ).fetchnumpy()
+    con.unregister("found")
+    whole = np.zeros(len(records) + 1, dtype=np.int64)
+    whole[labels["rid"]] = labels["label"]
+    summary["candidate_pairs"] = result.counts["candidate_pairs"]
+    return whole
+
+
+# -- the way of the columns -------------------------------------------------------------------
+
+
+def _by_columns(
+    con: duckdb.DuckDBPyConnection,
+    columns: Sequence[str],
+    also: Mapping[str, str],
+    threshold: float | None,
+    say: Progress,
+    summary: dict[str, Any],
+) -> np.ndarray:
+    records = _count(con, "fields")
+    say("reading names and numbers")
+    names = [name for name in _NAMES if name in columns]
+    is_russian = _is_russian(con, names)
+    if is_russian:
+        standardise.load(con, _as_records(con, columns), _no_identifiers())
+        standardise.standardise(con)
+    prepare.read_contacts(con, columns)
+    dropped = prepare.drop_common(con, columns)
+    mode = prepare.read_names(con, columns, is_russian)
+    design = prepare.design(con, columns, mode, also)
+    summary["dropped"] = [vars(entry) for entry in dropped]
+    summary["comparisons"] = dict(design.why)
+    summary["candidate_pairs"] = 0
+    if records < 2 or not design.comparisons:
+        summary["threshold_why"] = "nothing to compare: every record is a customer of its own"
+        return np.arange(records + 1)
+    compare.features(con, design)
+    say("learning how much each column tells")
+    fitted = fit.fit(con, design)
+    say("finding pairs to compare")
+    blocking = block.find_pairs(con, design)
+    say(f"comparing {blocking.pairs:,} pairs")
+    fit.score(con, design, fitted, "pairs", "scores")
+    summary["candidate_pairs"] = blocking.pairs
+    summary["left_out_blocks"] = sum(blocking.left_out.values())
+    summary["weights"] = _weights(design, fitted)
+    say("grouping")
+    return _group(con, records, fitted, threshold, summary)
+
+
+def _weights(design: Design, fitted: fit.Fitted) -> dict[str, dict[str, float]]:
+    """Comparison → level → bits."""
+    return {
+        c.name: {
+            level[0]: round(float(bits), 1)
+            for level, bits in zip(
+                c.levels, fit.weights_of(fitted.m[c.name], fitted.u[c.name])[:-1], strict=True
+            )
+        }
+        for c in design.comparisons
+    }
+
+
+def _group(
+    con: duckdb.DuckDBPyConnection,
+    records: int,
+    fitted: fit.Fitted,
+    threshold: float | None,
+    summary: dict[str, Any],
+) -> np.ndarray:
+    prior = float(np.log2(fitted.matches / (records * (records - 1) / 2)))
+    pairs = con.execute(
+        f"select pid_l, pid_r, case when is_apart then {group.APART} else weight + {prior} end as w,"
+        f" l.source_system = r.source_system as is_within, l.source_system as source"
+        f" from scores join fields l on l.rid = pid_l join fields r on r.rid = pid_r where weight + {prior} > -10"
+        " order by pid_l, pid_r"
+    ).fetchnumpy()
+    left, right = pairs["pid_l"].astype(np.int64), pairs["pid_r"].astype(np.int64)
+    weight = np.asarray(pairs["w"], dtype=float)
+    one_of = _sources_without_duplicates(con, pairs, weight, summary)
+    if one_of is not None:
+        weight = np.where(pairs["is_within"].astype(bool) & (one_of[left] >= 0), group.APART, weight)
+    found = group.group(records + 1, left, right, weight, threshold=threshold, one_of=one_of)
+    summary["threshold"] = round(found.threshold, 4)
+    summary["threshold_why"] = (
+        "given"
+        if threshold is not None
+        else f"the best F1 to be expected ({found.expected_f1:.3f}: precision {found.expected_precision:.3f},"
+        f" recall {found.expected_recall:.3f})"
+    )
+    summary["expected"] = {
+        "precision": round(found.expected_precision, 4),
+        "recall": round(found.expected_recall, 4),
+        "f1": round(found.expected_f1, 4),
+    }
+    return found.labels
+
+
+def _sources_without_duplicates(
+    con: duckdb.DuckDBPyConnection,
+    pairs: Mapping[str, np.ndarray],
+    weight: np.ndarray,
+    summary: dict[str, Any],
+) -> np.ndarray | None:
+    """For each record the number of its source, if that holds each person once, else -1; None: no such source."""
+    sources = summary["sources"]
+    summary["without_duplicates"] = []
+    if len(sources) < 2:
+        return None
+    sure = fit.probability(weight) > 0.9
+    within = pairs["is_within"].astype(bool)
+    linked = np.unique(np.concatenate([pairs["pid_l"][sure & ~within], pairs["pid_r"][sure & ~within]]))
+    for source, size in sources.items():
+        duplicates = int((sure & within & (pairs["source"] == source)).sum())
+        if size >= 20 and duplicates < FEW_DUPLICATES * size and len(linked) > 0.05 * summary["records"]:
+            summary["without_duplicates"].append(source)
+    if not summary["without_duplicates"]:
+        return None
+    numbers = {source: i for i, source in enumerate(summary["without_duplicates"])}
+    one_of = np.full(summary["records"] + 1, -1, dtype=np.int64)
+    for rid, source in con.execute("select rid, source_system from fields").fetchall():
+        one_of[rid] = numbers.get(source, -1)
+    return one_of
+
+
+# -- the truth --------------------------------------------------------------------------------
+
+
+def read_truth(path: Path, linked: Linked) -> pa.Table:
+    """The truth of the linked records: KEY, entity_id, is_linkable where the file has it.
+
+    Raises ConfigError where columns are missing or no record is known.
+    """
+    table, _ = read.read_table(path)
+    found = linked.record_customers
+    if "source_system" not in table.column_names and len(linked.summary["sources"]) == 1:
+        only = next(iter(linked.summary["sources"]))
+        table = table.append_column("source_system", pa.array([only] * table.num_rows))
+    for name in (*KEY, "entity_id"):
+        if name not in table.column_names:
+            raise ConfigError(
+                f"The truth {path.name} has no column {name}.", f"It needs {', '.join(KEY)} and entity_id."
+            )
+    con = duckdb.connect()
+    con.register("truth", table)
+    con.register("found", found)
+    flag = (
+        ", lower(is_linkable) in ('true', 't', '1', 'yes') as is_linkable"
+        if "is_linkable" in table.column_names
+        else ""
+    )
+    query = f"select source_system, source_record_id, entity_id{flag} from truth where entity_id <> ''"
+    known = con.execute(
+        f"select count(*) from ({query}) t semi join found using (source_system, source_record_id)"
+    ).fetchall()
+    if known[0][0] == 0:
+        # The file named no source, and the truth calls it something else.
+        made = all("source_system" in file["made_keys"] for file in linked.summary["files"])
+        by_id = con.execute(
+            f"select count(*) from ({query}) t semi join found using (source_record_id)"
+        ).fetchall()[0][0]
+        if not (made and len(linked.summary["files"]) == 1 and by_id):
+            raise ConfigError(
+                f"The truth {path.name} knows none of the records.",
+                "Its source_system and source_record_id must be those of the files.",
+            )
+        only = next(iter(linked.summary["sources"]))
+        query = f"select '{only.replace(chr(39), chr(39) * 2)}' as source_system, * exclude (source_system) from ({query})"
+    twice = con.execute(
+        f"select count(*) from (select 1 from ({query}) group by source_system, source_record_id having count(*) > 1)"
+    ).fetchall()[0][0]
+    if twice:
+        raise ConfigError(f"The truth {path.name} names {twice} records more than once.", "One row a record.")
+    return con.sql(query).to_arrow_table()
+
+
+def scores(truth: pa.Table, linked: Linked) -> dict[str, Score]:
+    return {
+        "pairwise": pairwise(truth, linked.record_customers),
+        "b_cubed": b_cubed(truth, linked.record_customers),
+    }

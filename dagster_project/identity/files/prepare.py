@@ -1,0 +1,297 @@
+"""The file's fields in standard form: names as words, phones and e-mails in one spelling, nobody's values gone.
+
+Belongs here: `fields` to `named`, and the choice of comparisons by what the columns hold. Does not belong here: what a
+comparison is (compare.py) and weighs (fit.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from dagster_project.identity.engine import DATA
+from dagster_project.identity.files import compare
+from dagster_project.identity.files.compare import Design
+
+# Titles and particles: no names.
+_NO_NAMES = (
+    *(
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "dr",
+        "prof",
+        "jr",
+        "sr",
+        "herr",
+        "frau",
+        "senor",
+        "senora",
+        "sra",
+        "don",
+        "dona",
+    ),
+    *(
+        "de",
+        "la",
+        "del",
+        "los",
+        "las",
+        "von",
+        "van",
+        "der",
+        "den",
+        "da",
+        "dos",
+        "di",
+        "el",
+        "bin",
+        "ibn",
+        "al",
+        "y",
+        "ii",
+        "iii",
+    ),
+)
+# A value that more records share names nobody, unless few first names share it.
+MAX_SHARING = 20
+MAX_GIVEN_NAMES = 6
+# Records with a name that the Russian dictionary knows: from this share on, names are read the Russian way.
+RUSSIAN_SHARE = 0.5
+_NAME_FIELDS = ("given_name", "family_name", "full_name", "middle_name")
+_TEXTS = ("street", "address_2", "suburb", "city", "birth_place", "occupation", "state", "country")
+_CODES = {
+    "postcode": False,
+    "house": False,
+    "national_id": True,
+    "tax_id": True,
+    "loyalty_card": True,
+    "login_id": True,
+}
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Values taken out of a column because far too many records share them."""
+
+    column: str
+    values: int
+    records: int
+
+
+def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russian: bool) -> str | None:
+    """Makes `named`: `fields` and names in standard form. Returns how: `parts`, `whole` (one field), or None."""
+    for macro in compare.MACROS:
+        con.execute(macro)
+    has = [name for name in _NAME_FIELDS if name in columns]
+    if not has:
+        con.execute("create or replace table named as from fields")
+        return None
+    if is_russian:
+        con.execute(
+            """
+            create or replace table named as
+            select f.*, c.given, c.givens, c.given as given_key, c.family, c.families, c.family as family_key,
+                coalesce(c.patronymic, c.patronymic_initial) as middle
+            from fields f left join cards c using (source_system, source_record_id)
+            """
+        )
+        return "parts"
+    value = {name: name if name in has else "cast(null as varchar)" for name in _NAME_FIELDS}
+    # A comma tells which word is the surname; it is all that can be known of a name in one field.
+    con.execute(
+        f"""
+        create or replace temp table name_words as
+        select rid, {value["given_name"]} is null and {value["family_name"]} is null and {value["full_name"]} is not null
+                as is_whole,
+            contains({value["full_name"]}, ',') as has_comma,
+            {_words(f"coalesce({value['given_name']}, split_part({value['full_name']}, ',', 2))")} as given_words,
+            {_words(f"coalesce({value['family_name']}, split_part({value['full_name']}, ',', 1))")} as family_words,
+            {_words(value["middle_name"])} as middle_words,
+            {_words(f"concat_ws(' ', {', '.join(has)})")} as words
+        from fields
+        """
+    )
+    whole, told = con.execute(
+        "select count(*) filter (is_whole and not has_comma), count(*) filter (len(words) > 0) from name_words"
+    ).fetchall()[0]
+    mode = "whole" if whole > 0.02 * told else "parts"
+    con.execute(
+        f"""
+        create or replace temp table nicknames as
+        select plain_word(lower(variant)) as variant, list(distinct plain_word(lower(name))) as names
+        from read_csv('{DATA / "nicknames.csv"}', header = true, all_varchar = true) group by 1;
+
+        create or replace temp table given_variants as
+        with uses as (
+            select rid, unnest({"words" if mode == "whole" else "given_words"}) as word from name_words
+        )
+        select rid, list_distinct(flatten(list(list_append(coalesce(names, []), word)))) as givens
+        from uses left join nicknames on variant = word where length(word) > 1 group by rid;
+
+        create or replace table named as
+        select f.*, v.givens,
+            nullif(array_to_string(w.given_words, ' '), '') as given, name_key(w.given_words[1]) as given_key,
+            nullif(array_to_string(w.family_words, ' '), '') as family,
+            list_filter(w.family_words, lambda x: length(x) >= 3) as families,
+            name_key(w.family_words[1]) as family_key,
+            nullif(array_to_string(w.middle_words, ' '), '') as middle,
+            list_sort(list_distinct(w.words)) as words,
+            nullif(array_to_string(list_sort(list_distinct(w.words)), ' '), '') as name
+        from fields f join name_words w using (rid) left join given_variants v using (rid);
+        drop table name_words; drop table given_variants; drop table nicknames;
+        """
+    )
+    return mode
+
+
+def _words(text: str) -> str:
+    left_out = ", ".join(f"'{word}'" for word in _NO_NAMES)
+    return f"list_filter(plain_words({text}), lambda w: w not in ({left_out}) and not regexp_matches(w, '[0-9]'))"
+
+
+def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
+    """Phones to their last digits, e-mails to lower case without tags, in `fields`."""
+    if "phone" in columns:
+        con.execute(
+            """
+            update fields set phone = case
+                when length(digits) >= 9 then right(digits, 9) when length(digits) >= 6 then digits end
+            from (select rid, regexp_replace(regexp_replace(lower(phone), '(доб|ext|x|#).*$', ''), '[^0-9]', '', 'g') as digits
+                  from fields) d where d.rid = fields.rid
+            """
+        )
+    if "email" in columns:
+        con.execute(
+            r"""
+            update fields set email = case when regexp_full_match(e, '[^@\s]+@[^@\s]+[.][^@\s]+') then e end
+            from (select rid, regexp_replace(regexp_replace(lower(email), '\+[^@]*@', '@'), '[\s<>,;]', '', 'g') as e
+                  from fields) d where d.rid = fields.rid
+            """
+        )
+
+
+def drop_common(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[Dropped]:
+    """Nulls values that name nobody: contacts and numbers of far too many records, dates that are a default."""
+    dropped = []
+    for column in ("phone", "email", *(name for name, own in _CODES.items() if own)):
+        if column in columns:
+            people = (
+                "count(distinct lower(left(given_name, 3)))"
+                if "given_name" in columns
+                else "count(distinct lower(left(full_name, 5)))"
+                if "full_name" in columns
+                else "count(*)"
+            )
+            rule = f"count(*) > {MAX_SHARING} and {people} > {MAX_GIVEN_NAMES}"
+            dropped.append(
+                _drop(
+                    con, column, f"select {column} as v, count(*) as n from fields group by 1 having {rule}"
+                )
+            )
+    if "birth_date" in columns:
+        days = "(select birth_date as v, count(*) as n from fields where length(birth_date) = 10 group by 1)"
+        dropped.append(
+            _drop(
+                con,
+                "birth_date",
+                f"select v, n from {days} where n > 10 and n > 20 * (select avg(n) from {days})"
+                " or v in ('1900-01-01', '1901-01-01', '1970-01-01', '9999-12-31')",
+            )
+        )
+    return [entry for entry in dropped if entry.records]
+
+
+def _drop(con: duckdb.DuckDBPyConnection, column: str, query: str) -> Dropped:
+    con.execute(f"create or replace temp table common as select * from ({query}) where v is not null")
+    values, records = con.execute("select count(*), coalesce(sum(n), 0) from common").fetchall()[0]
+    if values:
+        con.execute(f"update fields set {column} = null where {column} in (select v from common)")
+    con.execute("drop table common")
+    return Dropped(column, values, int(records))
+
+
+def design(
+    con: duckdb.DuckDBPyConnection, columns: Sequence[str], names: str | None, also: Mapping[str, str]
+) -> Design:
+    """Comparisons for the columns that hold something. also: column of `fields` → the file's name for it."""
+    chosen = Design()
+    filled = _filled(con)
+
+    def has(column: str) -> bool:
+        return filled.get(column, 0) > 1
+
+    if names == "whole":
+        chosen.add(*compare.whole_name(), "a name in one field, words in any order, short forms")
+    elif names == "parts":
+        if has("given"):
+            chosen.add(
+                *compare.given_name("family" if has("family") else None),
+                "first names, short forms, typing errors",
+            )
+        if has("family"):
+            chosen.add(
+                *compare.family_name("given" if has("given") else None), "surnames, parts, typing errors"
+            )
+        if has("middle"):
+            chosen.add(*compare.middle_name(), "middle names and initials")
+    if has("birth_date"):
+        chosen.add(
+            *compare.date("birth_date", "birth_date", is_own=True), "a date; slips and swapped day and month"
+        )
+    elif has("birth_year"):
+        chosen.add(*compare.number("birth_year", "birth_year"), "a year, give or take one")
+    if has("phone"):
+        chosen.add(*compare.phone("phone", "phone"), "a phone's last digits")
+    if has("email"):
+        chosen.add(*compare.email("email", "email"), "an address; its mailbox")
+    for column, is_own in _CODES.items():
+        if has(column):
+            chosen.add(*compare.code(column, column, is_own=is_own), "a code, by its signs")
+    if has("gender"):
+        con.execute("update named set gender = left(lower(gender), 1)")
+        chosen.add(*compare.category("gender", "gender"), "few values")
+    for column in _TEXTS:
+        if has(column):
+            chosen.add(*_by_content(con, column, column))
+    for column, written in also.items():
+        if has(column):
+            comparison, keys, made, why = _by_content(con, column, column)
+            chosen.add(comparison, keys, made, f"column {written!r}: {why}")
+    return chosen
+
+
+def _filled(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Column → distinct values."""
+    names = [row[0] for row in con.execute("describe named").fetchall()]
+    row = con.execute(
+        "select " + ", ".join(f'count(distinct "{name}")' for name in names) + " from named"
+    ).fetchall()[0]
+    return dict(zip(names, row, strict=True))
+
+
+def _by_content(con: duckdb.DuckDBPyConnection, name: str, column: str) -> tuple:
+    """A comparison for a column known only by its values."""
+    distinct, digits, coded, length, numbers = con.execute(
+        f"""
+        select count(distinct {column}), coalesce(avg(cast(regexp_full_match({column}, '[0-9 .,/-]+') as int)), 0),
+            coalesce(avg(cast(regexp_matches({column}, '[0-9]') and not contains({column}, ' ') as int)), 0),
+            coalesce(avg(length({column})), 0),
+            coalesce(avg(cast(regexp_full_match({column}, '-?[0-9]{{1,3}}([.,][0-9]+)?') as int)), 0)
+        from named where {column} is not null
+        """
+    ).fetchall()[0]
+    dates = con.execute(
+        f"select coalesce(avg(cast(regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') as int)), 0) from named"
+        f" where {column} is not null"
+    ).fetchall()[0][0]
+    if dates > 0.8:
+        return (*compare.date(name, column), "dates")
+    if distinct <= compare.MAX_CATEGORIES or (length <= 3 and distinct <= 60 and digits < 0.5):
+        return (*compare.category(name, column), "few values")
+    if numbers > 0.9:
+        return (*compare.number(name, column), "numbers")
+    if max(digits, coded) > 0.7:
+        return (*compare.code(name, column), "codes")
+    return (*compare.text(name, column), "words, parts and typing errors")
