@@ -22,7 +22,7 @@ _COMPANY_BOX = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
 
 
 def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
-    """Takes placeholders out of `held` and default dates out of `cards`; keeps them in `placeholders`.
+    """Takes placeholders out of `held` and default dates out of `cards`, into `dropped_held` and `dropped_dates`.
 
     placeholders: kind, value, reason (`structure`, `company`, `learned`), cards, people.
     company_phones are in E.164.
@@ -31,6 +31,10 @@ def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
     find_placeholders(con, company_phones)
     con.execute(
         """
+        create or replace table dropped_held as
+        select h.* from held h join placeholders p on p.kind = h.kind and p.value = h.value;
+        create or replace table dropped_dates as
+        select rid, birth_date from cards where birth_date in (select birth_date from default_dates);
         delete from held using placeholders p where held.kind = p.kind and held.value = p.value;
         update cards set birth_date = null where birth_date in (select birth_date from default_dates);
         """

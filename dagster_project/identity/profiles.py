@@ -26,51 +26,84 @@ PROFILE_COLUMNS = (
 
 
 def build_profiles(con: duckdb.DuckDBPyConnection) -> None:
-    """From `cards`, `held` and `decided_cards` (rid: cards that a steward judged by themselves) to `members` and `profiles`.
-
-    members: rid, pid (the profile's smallest rid). profiles: PROFILE_COLUMNS, is_strong (it has a full given
-    name), pid. Companies have no profile: they are one by their tax number, in company_members (rid, pid), or
-    stand alone; company_links (pid_l, pid_r) joins those of one number that a steward judged.
-    everyone (rid, pid): members and company_members. parents: child, parent (pids of cards that their source
-    declares one).
-    """
+    """From `cards`, `held` and `decided_cards` (rid: cards that a steward judged by themselves) to who is compared."""
+    read_contents(con)
+    read_companies(con)
+    con.execute(
+        "create or replace table members as select rid, min(rid) over (partition by content) as pid from contents"
+    )
+    group_companies(con)
     con.execute(
         """
-        create or replace table members as
-        with values_held as (
-            select rid, list(kind || '=' || value order by kind, value) as held,
-                bool_or(kind in ('phone', 'email')) as has_contact
-            from held group by rid
-        ), said as (
-            select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
-                then cast(c.rid as varchar)
-                else md5(concat_ws('|', c.given, cast(list_sort(c.families) as varchar), c.family, c.patronymic,
-                    c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
-                    cast(c.given_known as varchar), cast(c.givens as varchar), cast(v.held as varchar))) end as content
-            from cards c left join values_held v using (rid) left join decided_cards a using (rid)
-            where not c.is_company
-        )
-        select rid, min(rid) over (partition by content) as pid from said;
-
-        create or replace table numbered as
-        select c.rid, min(h.value) as number, c.rid in (select rid from decided_cards) as is_apart
-        from cards c left join held h on h.rid = c.rid and h.kind = 'tax_id' where c.is_company group by c.rid;
-
-        create or replace table company_members as
-        select rid, min(rid) over (partition by coalesce(number, 'none ' || rid), if(is_apart, rid, 0)) as pid
-        from numbered;
-
-        create or replace table company_links as
-        with groups as (select distinct m.pid, n.number from company_members m join numbered n using (rid))
-        select l.pid as pid_l, r.pid as pid_r from groups l join groups r on l.number = r.number and l.pid < r.pid;
-
         create or replace table everyone as
         select rid, pid from members union all select rid, pid from company_members;
 
         create or replace table parents as
         select distinct m.pid as child, p.pid as parent from cards c join members m on m.rid = c.rid
         join members p on p.rid = c.parent_key where c.rid <> c.parent_key;
+        """
+    )
+    describe(con)
 
+
+def read_contents(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `contents` (rid, content) of people's cards: cards of one content are one profile.
+
+    `members` (rid, pid) follows from it, pid the smallest rid of a content.
+    """
+    con.execute(
+        """
+        create or replace table contents as
+        with values_held as (
+            select rid, list(kind || '=' || value order by kind, value) as held,
+                bool_or(kind in ('phone', 'email')) as has_contact
+            from held group by rid
+        ), said as (
+            select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
+                then cast(c.rid as hugeint)
+                else cast(md5_number(concat_ws('|', c.given, cast(list_sort(c.families) as varchar), c.family, c.patronymic,
+                    c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
+                    cast(c.given_known as varchar), cast(c.givens as varchar), cast(v.held as varchar))) >> 1
+                    as hugeint) end as content
+            from cards c left join values_held v using (rid) left join decided_cards a using (rid)
+            where not c.is_company
+        )
+        select rid, content from said
+        """
+    )
+
+
+def read_companies(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `numbered` (rid, number, is_apart): companies, which have no profile, and their tax number."""
+    con.execute(
+        """
+        create or replace table numbered as
+        select c.rid, min(h.value) as number, c.rid in (select rid from decided_cards) as is_apart
+        from cards c left join held h on h.rid = c.rid and h.kind = 'tax_id' where c.is_company group by c.rid
+        """
+    )
+
+
+def group_companies(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `company_members` (rid, pid) by tax number, and `company_links` (pid_l, pid_r): those of one number that
+    a steward judged."""
+    con.execute(
+        """
+        create or replace table company_members as
+        select rid, min(rid) over (partition by coalesce(number, 'none ' || rid), if(is_apart, rid, 0)) as pid
+        from numbered;
+
+        create or replace table company_links as
+        with groups as (select distinct m.pid, n.number from company_members m join numbered n using (rid))
+        select l.pid as pid_l, r.pid as pid_r from groups l join groups r on l.number = r.number and l.pid < r.pid
+        """
+    )
+
+
+def describe(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `profiles` of `members`: PROFILE_COLUMNS, is_strong (it has a full given name), pid."""
+    con.execute(
+        """
         create or replace table profiles as
         with contacts as (
             select rid as pid,

@@ -39,6 +39,13 @@ _ENDS = ", ".join(
     for side, choice in (("l", "least"), ("r", "greatest"))
     for part, name in ((1, "source_system"), (2, "source_record_id"))
 )
+# SQL: decisions between profiles.
+_JUDGED = """
+    select least(l.pid, r.pid) as pid_l, greatest(l.pid, r.pid) as pid_r, verdict, nth
+    from decided d join everyone l on l.rid = d.rid_l join everyone r on r.rid = d.rid_r where l.pid <> r.pid
+"""
+# SQL: where clustering placed each profile.
+PLACES = "select pid, component, cluster from components join clusters using (pid)"
 Progress = Callable[[str], None]
 
 
@@ -72,7 +79,7 @@ def prepare(
     standardise.standardise(con)
     own = canonical_values("phone", company_phones)
     placeholders.drop_placeholders(con, [phone for phone in own if phone])
-    _decide(con, decisions if decisions is not None else DECISIONS.empty_table())
+    decide(con, decisions if decisions is not None else DECISIONS.empty_table())
     profiles.build_profiles(con)
 
 
@@ -101,16 +108,18 @@ def resolve(
     model.score(con, model_, "candidates")
     link.link(con, THRESHOLD)
     say(f"scored {_count(con, 'candidates')} pairs")
-    _cluster(con)
+    cluster_links(con)
+    con.execute(f"create or replace table early as {PLACES}")
     link.link_sole_holders(con)
-    _cluster(con)
+    cluster_links(con)
     registry.assign(con, previous or Previous.empty(), run_id, at)
     households.find_households(con)
     say(f"{_count(con, 'cluster_customers')} customers")
-    return _result(con, run_id)
+    find_results(con, run_id)
+    return _resolution(con, run_id)
 
 
-def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
+def decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
     """Makes `decided` (rid_l < rid_r, verdict, nth: newest first) and `decided_cards` (rid named by any)."""
     con.register("incoming", decisions)
     live = con.execute(
@@ -137,20 +146,13 @@ def _decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
     con.unregister("incoming")
 
 
-def _cluster(con: duckdb.DuckDBPyConnection) -> None:
+def cluster_links(con: duckdb.DuckDBPyConnection) -> None:
     """From `links` and decisions to `components` (pid, component), `clusters` (pid, cluster), `kept_apart`, `cuts`
     (pid_l, pid_r, reason) and `clustered` (rid, cluster)."""
     # Dense numbers in the order of pid: whatever the numbers decide, the pids decide.
     pids = con.execute("select distinct pid from everyone order by pid").fetchnumpy()["pid"].astype(np.int64)
-    con.execute(
-        """
-        create or replace table kept_apart as
-        select least(l.pid, r.pid) as pid_l, greatest(l.pid, r.pid) as pid_r, verdict, nth
-        from decided d join everyone l on l.rid = d.rid_l join everyone r on r.rid = d.rid_r where l.pid <> r.pid
-        """
-    )
-    must = _numbered(con, pids, "select pid_l, pid_r from kept_apart where verdict = 'same' order by nth")
-    con.execute("delete from kept_apart where verdict <> 'different'")
+    find_kept_apart(con)
+    must = _numbered(con, pids, f"select pid_l, pid_r from ({_JUDGED}) where verdict = 'same' order by nth")
     cannot = _numbered(con, pids, "select pid_l, pid_r from kept_apart")
     used = con.execute(
         "select pid_l, pid_r, strength from links where is_used"
@@ -172,6 +174,13 @@ def _cluster(con: duckdb.DuckDBPyConnection) -> None:
     _register_cuts(con, pids, clustering)
     con.execute(
         "create or replace table clustered as select m.rid, c.cluster from everyone m join clusters c using (pid)"
+    )
+
+
+def find_kept_apart(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `kept_apart` (pid_l < pid_r): whom a steward holds apart."""
+    con.execute(
+        f"create or replace table kept_apart as select pid_l, pid_r from ({_JUDGED}) where verdict = 'different'"
     )
 
 
@@ -214,7 +223,8 @@ def _register_cuts(con: duckdb.DuckDBPyConnection, pids: np.ndarray, clustering:
     con.unregister("found_cuts")
 
 
-def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
+def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """From `links`, `clusters` and `cluster_customers` to `edges`, `record_customers` and `review`."""
     con.execute(
         f"""
         create or replace table judged as
@@ -232,7 +242,7 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         left join cuts c using (pid_l, pid_r);
 
         create or replace table edges as
-        select {_ENDS},
+        select j.rid_l, j.rid_r, {_ENDS},
             j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
         from (
             select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, comparisons
@@ -258,7 +268,7 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         );
 
         create or replace table record_customers as
-        select r.source_system, r.source_record_id, k.customer_id,
+        select r.rid, r.source_system, r.source_record_id, k.customer_id,
             case when m.rid <> m.pid then 'deterministic:same_content' when b.linked_by is not null then b.linked_by
                 when count(*) over (partition by c.cluster) = 1 then 'alone'
                 when r.rid in (select rid_l from company_edges where is_used union select rid_r from company_edges where is_used)
@@ -297,6 +307,9 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
             order by d.rank, j.match_probability desc nulls last, d.pid_l, d.pid_r) = 1;
         """
     )
+
+
+def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
     kinds = dict(con.execute("select kind, count(*) from events group by 1").fetchall())
     counts = {
         "records": _count(con, "records"),
@@ -312,11 +325,11 @@ def _result(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         "retired": kinds.get("retired", 0),
     }
     return Resolution(
-        record_customers=_arrow(con, "select * from record_customers order by 1, 2").cast(
+        record_customers=_arrow(con, "select * exclude (rid) from record_customers order by 1, 2").cast(
             registry.RECORD_CUSTOMERS
         ),
         record_identifiers=_arrow(con, "select * from record_identifiers order by 1, 2, 3, 4"),
-        edges=_arrow(con, "select * from edges order by 1, 2, 3, 4"),
+        edges=_arrow(con, "select * exclude (rid_l, rid_r) from edges order by 1, 2, 3, 4"),
         customers=_arrow(con, "select * from customers_now order by 1").cast(registry.CUSTOMERS),
         departed=_arrow(con, "select * from departed_now order by 1, 2").cast(registry.DEPARTED),
         events=_arrow(con, "select * from events order by all"),

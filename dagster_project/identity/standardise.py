@@ -112,7 +112,8 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
             n.given, n.givens, coalesce(n.given_known, false) as given_known, n.given_initial,
             n.patronymic, n.patronymic_initial, n.family, n.families,
             coalesce(n.gender, case when lower(r.gender) in ('male', 'female') then lower(r.gender) end) as gender,
-            {_birth_date("r.birth_date")} as birth_date,
+            {_read_date("r.birth_date")} as read_date,
+            case when {plausible("read_date", "current_date")} then read_date end as birth_date,
             {_city("r.city")} as city,
             case when regexp_full_match(trim(r.postcode), '[0-9]{{6}}') and r.postcode not in ('000000', '123456')
                 then trim(r.postcode) end as postcode,
@@ -389,16 +390,20 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
 # -- dates and places -------------------------------------------------------------------------
 
 
-def _birth_date(column: str) -> str:
-    """SQL: a plausible date of birth or null: no sentinel, not of the future, none above 110 or below 5 years."""
-    parsed = (
+def _read_date(column: str) -> str:
+    """SQL: a date as written in any of the usual ways, or null."""
+    return (
         f"cast(coalesce(try_strptime(left({column}, 10), '%Y-%m-%d'), try_strptime({column}, '%d.%m.%Y'),"
         f" try_strptime({column}, '%Y%m%d'), try_strptime({column}, '%d/%m/%Y')) as date)"
     )
+
+
+def plausible(date: str, today: str) -> str:
+    """SQL: is it a date of birth: no sentinel, not of the future, none above 110 or below 5 years `today`?"""
     return (
-        f"case when {parsed} between current_date - interval 110 year and current_date - interval 5 year"
-        f" and {parsed} not in (date '1900-01-01', date '1901-01-01', date '1970-01-01', date '1980-01-01',"
-        f" date '2000-01-01', date '1910-01-01', date '1950-01-01') then {parsed} end"
+        f"({date} between {today} - interval 110 year and {today} - interval 5 year"
+        f" and {date} not in (date '1900-01-01', date '1901-01-01', date '1970-01-01', date '1980-01-01',"
+        " date '2000-01-01', date '1910-01-01', date '1950-01-01'))"
     )
 
 
