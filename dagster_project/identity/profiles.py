@@ -105,17 +105,23 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table profiles as
-        with contacts as (
-            select rid as pid,
-                list(value order by value) filter (kind = 'phone') as phones,
-                list(value order by value) filter (kind = 'email') as emails,
+        with boxes as (
+            select value, split_part(value, '@', 1) as box,
+                -- Only a box without digits may be a name alone.
+                case when regexp_matches(value, '[0-9].*@') then null else name_key(split_part(value, '@', 1)) end as box_key
+            from (select distinct value from held where kind = 'email')
+            where length(split_part(value, '@', 1)) >= 5
+        ), contacts as (
+            select h.rid as pid,
+                list(h.value order by h.value) filter (h.kind = 'phone') as phones,
+                list(h.value order by h.value) filter (h.kind = 'email') as emails,
                 -- Made of the name alone (olga.petrova@), a mailbox repeats the name and proves nothing more.
-                list(distinct regexp_replace(split_part(value, '@', 1), '[._-]', '', 'g')) filter (
-                    kind = 'email' and length(split_part(value, '@', 1)) >= 5
-                    and (regexp_matches(value, '[0-9].*@') or not coalesce(
-                        contains(name_key(split_part(value, '@', 1)), left(c.family, 4))
-                        or contains(name_key(split_part(value, '@', 1)), left(c.given, 4)), false))) as mailboxes
-            from held join cards c using (rid) group by rid
+                list(distinct regexp_replace(b.box, '[._-]', '', 'g')) filter (b.value is not null
+                    and not coalesce(contains(b.box_key, left(c.family, 4)) or contains(b.box_key, left(c.given, 4)), false)
+                ) as mailboxes
+            from held h join cards c using (rid) left join boxes b on h.kind = 'email' and b.value = h.value
+            where h.kind in ('phone', 'email') and h.rid in (select pid from members)
+            group by h.rid
         )
         select c.rid as unique_id, c.rid as pid, c.given is not null as is_strong,
             c.given, c.givens, c.given_known, c.given_initial, c.patronymic, c.patronymic_initial, c.family, c.families,
@@ -124,7 +130,6 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
             k.phones[1] as phone_1, k.emails[1] as email_1, list_sort(k.mailboxes)[1] as mailbox_1,
             c.street, c.house, c.flat, c.city, c.postcode
         from cards c join (select distinct pid from members) m on m.pid = c.rid
-        left join contacts k on k.pid = c.rid
-        order by c.rid;
+        left join contacts k on k.pid = c.rid;
         """
     )

@@ -104,6 +104,7 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
     )
     _names(con)
     _held(con)
+    _dates_and_places(con)
     con.execute(
         f"""
         create or replace table cards as
@@ -112,16 +113,16 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
             n.given, n.givens, coalesce(n.given_known, false) as given_known, n.given_initial,
             n.patronymic, n.patronymic_initial, n.family, n.families,
             coalesce(n.gender, case when lower(r.gender) in ('male', 'female') then lower(r.gender) end) as gender,
-            {_read_date("r.birth_date")} as read_date,
-            case when {plausible("read_date", "current_date")} then read_date end as birth_date,
-            {_city("r.city")} as city,
+            d.read_date, case when {plausible("d.read_date", "current_date")} then d.read_date end as birth_date, t.city,
             case when regexp_full_match(trim(r.postcode), '[0-9]{{6}}') and r.postcode not in ('000000', '123456')
                 then trim(r.postcode) end as postcode,
             a.street, a.house, a.flat
         from records r
         left join names n on n.rid = r.rid
-        left join ({_addresses()}) a on a.rid = r.rid
-        order by r.rid
+        left join birth_dates d on d.written = r.birth_date
+        left join towns t on t.written = r.city
+        left join addresses a on a.written = r.street;
+        drop table birth_dates; drop table towns; drop table addresses;
         """
     )
 
@@ -158,18 +159,20 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
     _repair_words(con)
     con.execute(
         """
-        create or replace table parts as
+        create or replace table word_parts as
         with split as (
-            select w.rid, w.hint, w.field, w.place, i as inner_place, part
-            from written w join repaired r using (word), unnest(r.parts) with ordinality as t(part, i)
+            select r.word, i as inner_place, part from repaired r, unnest(r.parts) with ordinality as t(part, i)
         ), keyed as (
-            select *, name_key(part) as key, squeezed(latin(part)) as latin from split
+            select part, name_key(part) as key, squeezed(latin(part)) as latin from (select distinct part from split)
             where part not in (select word from not_names) and not regexp_matches(part, '[0-9@]')
         )
+        select * from split join keyed using (part) where key is not null;
+
+        create or replace table parts as
         -- A name given twice, by field and in full, counts once, as the field has it; initials may repeat.
         select rid, key, min_by(hint, field) as hint, min(latin) as latin, length(part) = 1 as is_initial,
             min(field * 10000 + place * 100 + inner_place) as position
-        from keyed where key is not null
+        from written join word_parts using (word)
         group by rid, key, is_initial, case when length(part) = 1 then (place, inner_place) end
         """
     )
@@ -288,7 +291,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table name_words as select rid, key, hint from parts;
-        drop table repaired; drop table parts; drop table vocabulary;
+        drop table repaired; drop table word_parts; drop table parts; drop table vocabulary;
         """
     )
 
@@ -390,6 +393,47 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
 # -- dates and places -------------------------------------------------------------------------
 
 
+def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `birth_dates` (written, read_date), `towns` (written, city) and `addresses` (written, street: key of its
+    longest word, house, flat: whatever the order of abbreviations); each written text is read once."""
+    con.execute(
+        f"""
+        create or replace temp table birth_dates as
+        select written, {_read_date("written")} as read_date
+        from (select distinct birth_date as written from records where birth_date is not null);
+
+        create or replace temp table towns as
+        select written, {_city("written")} as city
+        from (select distinct city as written from records where city is not null);
+        """
+    )
+    con.execute(
+        r"""
+        create or replace temp table addresses as
+        with texts as (
+            -- Abbreviations may stick to what follows: пр-тМира, кв178.
+            select written, regexp_replace(regexp_replace(replace(lower(written), 'ё', 'е'), '\b[0-9]{6}\b', ''),
+                '(пр-к?т|просп[.]|б-р|бул[.]|ул[.]|пер[.]|наб[.]|пл[.]|мкр[.]?|корп[.]?|кв[.]|\bш[.])', ' ', 'g') as text
+            from (select distinct street as written from records where street is not null)
+        ), words as (
+            select distinct written, unnest(regexp_extract_all(text, '[a-zа-я]{4,}')) as word from texts
+        ), keys as (
+            select word, name_key(word) as key from (select distinct word from words)
+            where key not in ('ulitsa', 'prospekt', 'pereulok', 'shose', 'bulvar', 'naberezhnaia', 'ploshad',
+                'proezd', 'kvartira', 'korpus', 'stroenie', 'gorod', 'oblast', 'raion', 'street', 'house',
+                'microraion', 'mikroraion', 'poselok', 'litera', 'tupik', 'aleia', 'flat')
+        ), streets as (
+            select written, max(key) as street from words join keys using (word) group by written
+        )
+        select written, street,
+            -- Korpus and building belong to the house; the last number after кв or a comma is the flat.
+            nullif(ltrim(regexp_extract(text, '[0-9]+'), '0'), '') as house,
+            nullif(ltrim(regexp_extract_all(text, '[0-9]+')[2], '0'), '') as flat
+        from texts join streets using (written)
+        """
+    )
+
+
 def _read_date(column: str) -> str:
     """SQL: a date as written in any of the usual ways, or null."""
     return (
@@ -416,25 +460,3 @@ def _city(column: str) -> str:
         f" then 'moskva' when {key} in ('ekb', 'ekaterinburg', 'ekat') then 'ekaterinburg'"
         f" when {key} in ('nn', 'nizhni', 'n-novgorod', 'nizhni-novgorod') then 'nizhni-novgorod' else {key} end"
     )
-
-
-def _addresses() -> str:
-    """SQL: rid, street (key of its longest word), house and flat as written in any order of abbreviations."""
-    return r"""
-        select rid, street, nullif(numbers[1], '') as house, nullif(numbers[2], '') as flat from (
-            select rid,
-                -- Korpus and building belong to the house; the last number after кв or a comma is the flat.
-                list_transform(regexp_extract_all(text, '[0-9]+'), lambda n: ltrim(n, '0')) as numbers,
-                list_aggregate(list_filter(list_transform(
-                    regexp_extract_all(text, '[a-zа-я]{4,}'), lambda w: name_key(w)),
-                    lambda k: k not in ('ulitsa', 'prospekt', 'pereulok', 'shose', 'bulvar', 'naberezhnaia', 'ploshad',
-                        'proezd', 'kvartira', 'korpus', 'stroenie', 'gorod', 'oblast', 'raion', 'street', 'house',
-                        'microraion', 'mikroraion', 'poselok', 'litera', 'tupik', 'aleia', 'flat')), 'max') as street
-            from (
-                -- Abbreviations may stick to what follows: пр-тМира, кв178.
-                select rid, regexp_replace(regexp_replace(replace(lower(street), 'ё', 'е'), '\b[0-9]{6}\b', ''),
-                    '(пр-к?т|просп[.]|б-р|бул[.]|ул[.]|пер[.]|наб[.]|пл[.]|мкр[.]?|корп[.]?|кв[.]|\bш[.])', ' ', 'g') as text
-                from records where street is not null
-            )
-        ) where street is not null
-    """
