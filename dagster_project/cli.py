@@ -25,7 +25,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from dagster_project.commands.decide import app as decide_app
 from dagster_project.commands.link import link
+from dagster_project.commands.review import review
+from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
 
@@ -37,6 +40,9 @@ demo_app = typer.Typer(no_args_is_help=True, help="A retailer to try everything 
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(demo_app, name="demo")
 app.command()(link)
+app.add_typer(decide_app, name="decide")
+app.command()(review)
+app.command()(why)
 console = Console(file=sys.stdout)
 
 

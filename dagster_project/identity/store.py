@@ -5,7 +5,7 @@ Belongs here: DDL and the movement of tables. Does not belong here: what they ho
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import registry
-from dagster_project.identity.decisions import DECISIONS
+from dagster_project.identity import registry, views
+from dagster_project.identity.decisions import DECISIONS, Key
 from dagster_project.identity.model import TERM_FREQUENCIES, Model
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution
@@ -111,16 +111,21 @@ def ensure_tables(warehouse: Warehouse) -> None:
     with warehouse.begin() as connection:
         connection.execute(sa.text(f"select pg_advisory_xact_lock({_LOCK})"))
         connection.exec_driver_sql(_DDL)
+        connection.exec_driver_sql(views.DDL)
 
 
-def read_cards(warehouse: Warehouse) -> tuple[pa.Table, pa.Table]:
-    """intermediate.customer_records (live ones) and their identifiers. Raises WarehouseError where they are missing."""
+def read_cards(warehouse: Warehouse, only: Sequence[Key] | None = None) -> tuple[pa.Table, pa.Table]:
+    """intermediate.customer_records (live ones; of keys `only` if given) and their identifiers.
+
+    Raises WarehouseError where they are missing.
+    """
+    chosen = "" if only is None else f" and (source_system, source_record_id) in ({quoted(only)})"
     try:
         records = warehouse.read(
-            f"select {', '.join(RECORD_COLUMNS)} from {INTERMEDIATE}.customer_records where deleted_at is null"
+            f"select {', '.join(RECORD_COLUMNS)} from {INTERMEDIATE}.customer_records where deleted_at is null{chosen}"
         )
         identifiers = warehouse.read(
-            f"select {', '.join(IDENTIFIER_COLUMNS)} from {INTERMEDIATE}.customer_record_identifiers"
+            f"select {', '.join(IDENTIFIER_COLUMNS)} from {INTERMEDIATE}.customer_record_identifiers where true{chosen}"
         )
     except adbc.ProgrammingError as error:
         raise WarehouseError(
@@ -128,6 +133,13 @@ def read_cards(warehouse: Warehouse) -> tuple[pa.Table, pa.Table]:
             "Build them first: `c360 dbt build --select staging intermediate`.",
         ) from error
     return records, identifiers
+
+
+def quoted(keys: Sequence[Key]) -> str:
+    """Keys as the inside of SQL's `in (…)`."""
+    return ", ".join(
+        "({}, {})".format(*("'" + part.replace("'", "''") + "'" for part in key)) for key in keys
+    )
 
 
 def read_decisions(warehouse: Warehouse) -> pa.Table:
