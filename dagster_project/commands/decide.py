@@ -4,7 +4,6 @@ Belongs here: arguments and what a steward reads. Does not belong here: what a d
 """
 
 import getpass
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from dagster_project.config import load_settings
 app = typer.Typer(
     no_args_is_help=True, help="Records a steward's decision: the same person, or different ones."
 )
-console = Console(file=sys.stdout, emoji=False)
+console = Console(emoji=False)
 
 Who = Annotated[
     str,

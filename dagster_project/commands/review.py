@@ -5,7 +5,6 @@ Belongs here: what a steward reads. Does not belong here: the queue and the card
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_project.warehouse import Warehouse
 
 DEFAULT_LENGTH = 10
-console = Console(file=sys.stdout, emoji=False)
+console = Console(emoji=False)
 
 
 def review(

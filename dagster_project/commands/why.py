@@ -3,7 +3,6 @@
 Belongs here: how an answer looks. Does not belong here: the answer (identity/explain.py).
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from dagster_project.config import load_settings
 if TYPE_CHECKING:
     from dagster_project.identity.explain import Answer, Evidence
 
-console = Console(file=sys.stdout, emoji=False)
+console = Console(emoji=False)
 Who = Annotated[
     str, typer.Argument(help="A record, as odoo/partner:12, a customer ID, a phone or an e-mail.")
 ]
