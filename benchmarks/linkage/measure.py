@@ -63,7 +63,7 @@ def run(
         watch.join()
         out.seek(0)
         err.seek(0)
-        said = err.read().strip().splitlines()
+        said = [line for line in err.read().strip().splitlines() if not line.startswith("(Background")]
         if failed is None and process.returncode != 0:
             failed = said[-1][:200] if said else f"exit code {process.returncode}"
         return Measured(seconds, peak[0], failed, out.read())

@@ -44,7 +44,7 @@ def fill(size: int) -> dict[str, Any]:
             connection.execute(sa.text(f"drop table if exists intermediate.{name} cascade"))
     warehouse.write(records, "intermediate", "customer_records")
     warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
-    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with warehouse.admin_engine().connect() as connection:
         connection.execute(sa.text("vacuum analyze intermediate.customer_records"))
         connection.execute(sa.text("checkpoint"))
     return {"cards": records.num_rows}
@@ -88,8 +88,8 @@ def splink(size: int) -> dict[str, Any]:
     con = connect()
     prepare(con, *store.read_cards(warehouse))
     # Every card for itself: bare Splink knows no profiles.
-    con.execute("insert into apart select rid from records")
-    profiles.build_profiles(con)
+    con.execute("create or replace table members as select rid, rid as pid from cards")
+    profiles.describe(con)
     con.execute(f"create table bare as select {', '.join(profiles.PROFILE_COLUMNS)} from profiles")
     frame = con.execute("select * from bare").to_arrow_table()
     con.close()
