@@ -11,6 +11,7 @@ from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
@@ -241,8 +242,11 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolu
         ("edges", resolution.edges, pair),
         ("review_queue", resolution.review_queue, pair),
     ):
-        _stage(cursor, f"new_{table}", rows)
-        yield from _replaced(table, rows.column_names, keys)
+        if _is_empty(cursor, table):
+            _append(cursor, table, rows)
+        else:
+            _stage(cursor, f"new_{table}", rows)
+            yield from _replaced(table, rows.column_names, keys)
     _stage(cursor, "new_events", resolution.events)
     yield (
         f"insert into {IDENTITY}.customer_id_events (run_id, at, kind, customer_id, other_customer_id, records)"
@@ -251,18 +255,38 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolu
     )
 
 
+def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
+    cursor.execute(f"select not exists (select 1 from {IDENTITY}.{table})")
+    return bool(cursor.fetchall()[0][0])
+
+
+def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
+    """All rows at once into identity.<table>: there is nothing to compare them with."""
+    if "comparisons" in rows.column_names:
+        # A jsonb value in a binary COPY is its text after a version number.
+        versioned = pc.binary_join_element_wise("\x01", rows["comparisons"], "")
+        rows = rows.set_column(rows.column_names.index("comparisons"), "comparisons", versioned)
+    cursor.adbc_ingest(table, rows, mode="append", db_schema_name=IDENTITY)
+
+
 def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable[str]:
     """SQL that brings identity.<table> to the rows of new_<table>, touching those that differ."""
     match = " and ".join(f"t.{key} = n.{key}" for key in keys)
+    casts = {column: f"n.{column}" for column in columns} | {"comparisons": "n.comparisons::jsonb"}
     values = [column for column in columns if column not in keys and column != "run_id"]
-    casts = {"comparisons": "n.comparisons::jsonb"}
+    differs = (
+        f"({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(casts[c] for c in values)})"
+        if values
+        else "false"
+    )
     yield f"analyze new_{table}"
     yield f"delete from {IDENTITY}.{table} t where not exists (select 1 from new_{table} n where {match})"
+    # Compared before the conflict: a row that meets one is written, be it changed or not.
     yield (
-        f"insert into {IDENTITY}.{table} as t ({', '.join(columns)})"
-        f" select {', '.join(casts.get(c, f'n.{c}') for c in columns)} from new_{table} n"
+        f"insert into {IDENTITY}.{table} ({', '.join(columns)})"
+        f" select {', '.join(casts[c] for c in columns)} from new_{table} n left join {IDENTITY}.{table} t on {match}"
+        f" where t.{keys[0]} is null or {differs}"
         f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in columns if c not in keys)}"
-        f" where ({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(f'excluded.{c}' for c in values)})"
     )
 
 
