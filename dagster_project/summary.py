@@ -303,6 +303,18 @@ def _identity_text(figures: Figures, agreement: Agreement | None) -> Text:
             f"B-cubed {agreement.b_cubed.precision:.3f}, {agreement.b_cubed.recall:.3f}",
             style="not bold",
         )
+    elif run.get("estimated_precision") is not None:
+        text.append(
+            f"\nestimated without a truth: precision {float(run['estimated_precision']):.3f}, "
+            f"recall {float(run['estimated_recall']):.3f} of what the evidence allows",
+            style="not bold",
+        )
+    if run.get("reviewed_pairs"):
+        text.append(
+            f"\nstewards reviewed {int(run['reviewed_pairs']):,} links: "
+            f"{float(run['reviewed_precision']):.0%} were right",
+            style="not bold",
+        )
     return text
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dagster_project.identity import store
 from dagster_project.identity.engine import connect
+from dagster_project.identity.estimate import drift
 from dagster_project.identity.model import Model, train_model
 from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve
 from dagster_project.identity.store import RunSummary
@@ -73,6 +74,9 @@ def refresh(
         is_skipped=False,
         fingerprint=fingerprint,
         report=_report(resolution),
+        estimated_precision=resolution.estimate.precision,
+        estimated_recall=resolution.estimate.recall,
+        weight_drift=drift(model.training.get("weights", resolution.weights), resolution.weights),
         **resolution.counts,
     )
     store.write_run(warehouse, summary, resolution)
@@ -136,6 +140,9 @@ def _skipped(last: RunSummary, run_id: str, started_at: dt.datetime) -> RunSumma
         is_skipped=True,
         fingerprint=last.fingerprint,
         report={},
+        estimated_precision=last.estimated_precision,
+        estimated_recall=last.estimated_recall,
+        weight_drift=last.weight_drift,
     )
 
 

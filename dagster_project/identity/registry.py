@@ -122,7 +122,8 @@ def assign(con: duckdb.DuckDBPyConnection, previous: Previous, run_id: str, at: 
         select t.cluster, arg_min(t.candidate, a) as customer_id
         from attempts t left join customers_were c on c.customer_id = t.candidate
         -- A part that had been merged in and is split off again takes its retired ID back.
-        where c.customer_id is null or (c.retired_at is not null and c.surviving_customer_id = t.origin)
+        where c.customer_id is null or (c.retired_at is not null and c.surviving_customer_id = t.origin
+            and t.candidate not in (select customer_id from returned))
         group by t.cluster;
 
         create or replace table cluster_customers as
@@ -185,8 +186,27 @@ def assign(con: duckdb.DuckDBPyConnection, previous: Previous, run_id: str, at: 
     )
 
 
+def churned(con: duckdb.DuckDBPyConnection) -> int:
+    """Untouched customers (they had and have exactly the same cards) whose ID changed: none, or the registry fails."""
+    return int(
+        con.execute(
+            """
+            with before as (select customer_id as was_id, count(*) as records from was group by 1),
+            now as (select cluster, count(*) as records from placed group by 1),
+            kept as (
+                select was_id, min(cluster) as cluster, count(*) as records from placed
+                where was_id is not null group by 1 having count(distinct cluster) = 1
+            )
+            select count(*) from kept k join before b using (was_id, records) join now n using (cluster, records)
+            join cluster_customers c using (cluster) where c.customer_id <> k.was_id
+            """
+        ).fetchall()[0][0]
+    )
+
+
 def _shorten_redirects(con: duckdb.DuckDBPyConnection) -> None:
-    """A redirect leads straight to a living customer, however many merges lie between."""
+    """A redirect leads straight to a living customer, however many merges lie between; or to one whose cards are all
+    gone, and who has the ID again should one return."""
     while con.execute(
         """
         select count(*) from customers_now a join customers_now b on b.customer_id = a.surviving_customer_id

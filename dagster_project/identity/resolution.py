@@ -24,6 +24,7 @@ from dagster_project.identity import (
 from dagster_project.identity.cluster import Clustering, cluster, components
 from dagster_project.identity.decisions import DECISIONS, in_force
 from dagster_project.identity.engine import connect
+from dagster_project.identity.estimate import Estimate, estimate, weight_counts
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.model import Model
 from dagster_project.identity.registry import Previous
@@ -65,6 +66,8 @@ class Resolution:
     households: pa.Table
     household_report: pa.Table
     counts: dict[str, int]
+    estimate: Estimate
+    weights: list[int]
 
 
 def prepare(
@@ -323,6 +326,7 @@ def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         "merged": kinds.get("merged", 0),
         "split": kinds.get("split", 0),
         "retired": kinds.get("retired", 0),
+        "churned": registry.churned(con),
     }
     return Resolution(
         record_customers=_arrow(con, "select * exclude (rid) from record_customers order by 1, 2").cast(
@@ -345,6 +349,8 @@ def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         households=_arrow(con, "select * from households order by 1").cast(households.HOUSEHOLDS),
         household_report=_arrow(con, "select * from household_report order by 1"),
         counts=counts,
+        estimate=estimate(con),
+        weights=weight_counts(con),
     )
 
 

@@ -66,6 +66,8 @@ create table if not exists {IDENTITY}.decisions (
     decided_at timestamptz not null default now(), revoked_at timestamptz);
 alter table {IDENTITY}.decisions add column if not exists revoked_by text,
     alter column decision_id set default 'D-' || nextval('{IDENTITY}.decision_numbers');
+create table if not exists {IDENTITY}.reviewed_pairs (
+    decision_id text primary key, were_linked boolean, run_id text not null);
 create table if not exists {IDENTITY}.models (
     model_version text primary key, trained_at timestamptz not null, settings jsonb not null, training jsonb not null,
     is_current boolean not null);
@@ -80,6 +82,20 @@ create table if not exists {IDENTITY}.runs (
     customers bigint not null, largest_cluster bigint not null, created bigint not null, merged bigint not null,
     split bigint not null, retired bigint not null, is_skipped boolean not null,
     fingerprint text not null, report jsonb not null);
+alter table {IDENTITY}.runs add column if not exists churned bigint not null default 0,
+    add column if not exists estimated_precision double precision,
+    add column if not exists estimated_recall double precision,
+    add column if not exists weight_drift double precision,
+    add column if not exists reviewed_pairs bigint not null default 0,
+    add column if not exists reviewed_precision double precision;
+"""
+# What stewards say of links that stood before they were asked; a revoked decision says nothing.
+_REVIEWED = f"""
+update {IDENTITY}.runs set (reviewed_pairs, reviewed_precision) = (
+    select count(*), avg((d.verdict = 'same')::int)
+    from {IDENTITY}.reviewed_pairs p join {IDENTITY}.decisions d using (decision_id)
+    where p.were_linked and d.revoked_at is null)
+where run_id = $1
 """
 # One refresh at a time writes identity; the number is arbitrary and ours.
 _LOCK = 360_001
@@ -87,7 +103,10 @@ _LOCK = 360_001
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A row of identity.runs. report: dropped blocking values and placeholders, as counts."""
+    """A row of identity.runs; what stewards reviewed is added as it is written.
+
+    report: dropped blocking values and placeholders, as counts.
+    """
 
     run_id: str
     started_at: dt.datetime
@@ -105,6 +124,10 @@ class RunSummary:
     is_skipped: bool
     fingerprint: str
     report: Mapping[str, Any]
+    churned: int = 0
+    estimated_precision: float | None = None
+    estimated_recall: float | None = None
+    weight_drift: float | None = None
 
 
 def ensure_tables(warehouse: Warehouse) -> None:
@@ -231,6 +254,22 @@ def write_run(warehouse: Warehouse, summary: RunSummary, resolution: Resolution 
 
 
 def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolution) -> Iterable[str]:
+    # A decision meets the links that stood when it was taken: before this run changes them.
+    yield (
+        f"insert into {IDENTITY}.reviewed_pairs (decision_id, were_linked, run_id)"
+        f" select d.decision_id, l.customer_id = r.customer_id, '{summary.run_id}' from {IDENTITY}.decisions d"
+        + "".join(
+            f" left join {IDENTITY}.record_customers {side} on {side}.source_system = d.source_system_{side}"
+            f" and {side}.source_record_id = d.source_record_id_{side}"
+            for side in "lr"
+        )
+        + " where d.revoked_at is null on conflict do nothing"
+    )
+    # The first run of a model is what its later runs are compared with.
+    yield (
+        f"update {IDENTITY}.models set training = training || '{json.dumps({'weights': resolution.weights})}'::jsonb"
+        f" where model_version = '{summary.model_version}' and not training ? 'weights'"
+    )
     key = ("source_system", "source_record_id")
     pair = tuple(f"{name}_{side}" for side in "lr" for name in key)
     for table, rows, keys in (
@@ -306,3 +345,4 @@ def _write_summary(cursor: adbc.Cursor, summary: RunSummary) -> None:
         f" {', '.join(f'{name} = excluded.{name}' for name in row if name != 'run_id')}",
         tuple(row.values()),
     )
+    cursor.execute(_REVIEWED, (summary.run_id,))

@@ -159,3 +159,68 @@ def test_a_run_that_fails_leaves_the_last_state_whole(
 def test_without_cards_it_says_what_to_do(clean_warehouse: Warehouse) -> None:
     with pytest.raises(WarehouseError, match="dbt build"):
         refresh(clean_warehouse, "r1")
+
+
+QUALITY = "churned, estimated_precision, estimated_recall, weight_drift, reviewed_pairs, reviewed_precision"
+
+
+def test_a_run_says_how_good_it_is(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    ((churned, precision, recall, drift, reviewed, right),) = rows(
+        filled, f"select {QUALITY} from identity.runs"
+    )
+    assert (churned, drift, reviewed, right) == (0, 0, 0, None)
+    assert 0.9 < precision <= 1 and 0.8 < recall <= 1
+    refresh(filled, "r2")
+    assert len(set(rows(filled, f"select {QUALITY} from identity.runs"))) == 1
+
+    # One source starts to send other people's birth dates: the weights are not what the model met.
+    do(
+        filled,
+        "update intermediate.customer_records set birth_date = (date '1930-01-02' + (hashtext(source_record_id) % 9999))::text",
+    )
+    refresh(filled, "r3")
+    ((drift,),) = rows(filled, "select weight_drift from identity.runs where run_id = 'r3'")
+    assert drift > 0.25
+
+
+def test_a_decision_judges_the_link_that_stood_before_it(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    pairs = rows(
+        filled,
+        "select source_system_l, source_record_id_l, source_system_r, source_record_id_r from identity.edges where is_used"
+        " order by 1, 2, 3, 4 limit 3",
+    )
+    apart = rows(
+        filled,
+        "select l.source_system, l.source_record_id, r.source_system, r.source_record_id from identity.record_customers l"
+        " join identity.record_customers r on l.customer_id < r.customer_id order by 1, 2, 3, 4 limit 1",
+    )
+    gone = [("crm", "gone", "crm", "gone too")]
+    for (a, b, c, d), verdict in zip(
+        [*pairs, *apart, *gone], ["same", "same", "different", "same", "same"], strict=True
+    ):
+        do(
+            filled,
+            "insert into identity.decisions (source_system_l, source_record_id_l, source_system_r, source_record_id_r,"
+            f" verdict, author) values ('{a}', '{b}', '{c}', '{d}', '{verdict}', 'steward')",
+        )
+    seen = (
+        "select reviewed_pairs, round(reviewed_precision::numeric, 3) from identity.runs where run_id = '{}'"
+    )
+    # What the run makes of the decisions is not what they are judged by, nor is it in later runs.
+    for run in ("r2", "r3"):
+        refresh(filled, run)
+        ((count, precision),) = rows(filled, seen.format(run))
+        assert (count, float(precision)) == (3, 0.667)
+    assert sorted(rows(filled, "select were_linked::text from identity.reviewed_pairs"), key=str) == [
+        ("false",),
+        ("true",),
+        ("true",),
+        ("true",),
+        (None,),
+    ]
+    do(filled, "update identity.decisions set revoked_at = now() where verdict = 'different'")
+    refresh(filled, "r4")
+    ((count, precision),) = rows(filled, seen.format("r4"))
+    assert (count, float(precision)) == (2, 1.0)

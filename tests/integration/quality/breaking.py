@@ -112,7 +112,7 @@ BREAKING: dict[str, dict[str, Rows]] = {
         "a link that is not used says why": {"identity.edges": [{"is_used": False}]},
     },
     "identity/customers": {
-        "a retired customer leads to one that lives": {
+        "a retired customer leads to one that lives, or whose cards are all gone": {
             "identity.customers": [
                 {},
                 {"customer_id": "old", "retired_at": LATE, "surviving_customer_id": "no"},
@@ -146,6 +146,26 @@ BREAKING: dict[str, dict[str, Rows]] = {
         },
         "the largest customer of the last run has at most 50 cards": {
             "identity.runs": [{"largest_cluster": 51}]
+        },
+        "no untouched customer changed its ID in the last run": {"identity.runs": [{"churned": 1}]},
+        "match weights are distributed as in training (stability index up to 1)": {
+            "identity.runs": [{"weight_drift": 1.1}]
+        },
+        "match weights are distributed as in training (stability index up to 0.25)": {
+            "identity.runs": [{"weight_drift": 0.3}]
+        },
+        "the last run's estimated precision is at least 0.9": {
+            "identity.runs": [{"estimated_precision": 0.89}]
+        },
+        "the last run's estimated precision is at least 0.95": {
+            "identity.runs": [{"estimated_precision": 0.94}]
+        },
+        "the last run's estimated recall is at least 0.8": {"identity.runs": [{"estimated_recall": 0.79}]},
+        "of 20 and more reviewed links at least 7 in 10 were right": {
+            "identity.runs": [{"reviewed_pairs": 20, "reviewed_precision": 0.65}]
+        },
+        "of 20 and more reviewed links at least 9 in 10 were right": {
+            "identity.runs": [{"reviewed_pairs": 20, "reviewed_precision": 0.85}]
         },
         "customers are no more than cards": {"identity.runs": [{"customers": 2}]},
     },
