@@ -58,6 +58,8 @@ def _macros() -> list[str]:
             else k end""",
         # 63 bits: a BIGINT that never is negative.
         "create macro card_key(system, id) as cast(md5_number_lower(system || chr(31) || id) >> 1 as bigint)",
+        # A link that waits for the clusters of people with a name.
+        "create macro is_late(linked_by) as linked_by in ('deterministic:sole_holder', 'deterministic:same_contact')",
         # A word that is one kind of name again and again, and hardly ever the other.
         "create macro mostly(uses, other_uses) as uses >= 4 and uses > 4 * other_uses",
         f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",

@@ -86,18 +86,26 @@ BLOCKING_RULES = tuple(_BLOCKING)
 def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `candidates` (pid_l < pid_r), `shared` (pid_l, pid_r, kind) and `dropped_blocks` of all profiles."""
     find_identifiers(con)
+    drop_crowded(con)
     find_shared(con)
     find_blocks(con)
     meet(con)
 
 
 def find_identifiers(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `profile_identifiers` (pid, kind, value) and `crowded` (kind, value, n): too frequent to be told by."""
+    """Makes `profile_identifiers` (pid, kind, value)."""
+    con.execute(
+        """
+        create or replace table profile_identifiers as
+        select distinct m.pid, h.kind, h.value from held h join members m using (rid)
+        """
+    )
+
+
+def drop_crowded(con: duckdb.DuckDBPyConnection) -> None:
+    """Takes what too many share out of `profile_identifiers`, into `crowded` (kind, value, n)."""
     con.execute(
         f"""
-        create or replace table profile_identifiers as
-        select distinct m.pid, h.kind, h.value from held h join members m using (rid);
-
         create or replace table crowded as
         select kind, value, count(*) as n from profile_identifiers where kind <> 'visitor'
         group by kind, value having count(*) > {MAX_SHARED};

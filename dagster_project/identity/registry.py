@@ -55,6 +55,7 @@ def assign(con: duckdb.DuckDBPyConnection, previous: Previous, run_id: str, at: 
     cluster_customers: cluster, customer_id. customers_now: CUSTOMERS, the whole registry after this run.
     events: kind, customer_id, other_customer_id, records. departed_now: DEPARTED.
     """
+    define_ids(con)
     for name, table in (
         ("was", previous.record_customers),
         ("customers_were", previous.customers),
@@ -63,13 +64,6 @@ def assign(con: duckdb.DuckDBPyConnection, previous: Previous, run_id: str, at: 
         con.register("incoming", table)
         con.execute(f"create or replace table {name} as select * from incoming")
         con.unregister("incoming")
-    con.execute(
-        """
-        create or replace macro new_id(key, attempt) as 'C-' || array_to_string(list_transform(range(12), lambda i:
-            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ',
-                1 + cast((md5_number_lower(key || '#' || attempt) >> cast(5 * i as integer)) & 31 as integer), 1)), '')
-        """
-    )
     con.execute(
         """
         create or replace table placed as
@@ -103,14 +97,14 @@ def assign(con: duckdb.DuckDBPyConnection, previous: Previous, run_id: str, at: 
 
         create or replace table returned as
         select * from (
-            select cluster, arg_min(departed_id, (c.created_at, departed_id)) as customer_id
-            from (select distinct cluster, departed_id from placed where departed_id is not null) p
+            select cluster, arg_min(departed_id, (c.created_at, departed_id)) as customer_id, min(p.age) as age
+            from (select cluster, departed_id, min(age) as age from placed where departed_id is not null group by all) p
             join newcomers n using (cluster) join customers_were c on c.customer_id = p.departed_id
             where c.retired_at is not null and n.origin is null
             group by cluster
         )
         -- Two cards that left as one may return as two: the first gets the ID.
-        qualify row_number() over (partition by customer_id order by cluster) = 1;
+        qualify row_number() over (partition by customer_id order by age) = 1;
 
         create or replace table named as
         with attempts as (
@@ -201,6 +195,17 @@ def churned(con: duckdb.DuckDBPyConnection) -> int:
             join cluster_customers c using (cluster) where c.customer_id <> k.was_id
             """
         ).fetchall()[0][0]
+    )
+
+
+def define_ids(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes the macro new_id(key, attempt): the ID of a new customer whose oldest card has `key`."""
+    con.execute(
+        """
+        create or replace macro new_id(key, attempt) as 'C-' || array_to_string(list_transform(range(12), lambda i:
+            substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ',
+                1 + cast((md5_number_lower(key || '#' || attempt) >> cast(5 * i as integer)) & 31 as integer), 1)), '')
+        """
     )
 
 

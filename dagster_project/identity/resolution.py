@@ -35,7 +35,7 @@ THRESHOLD = 0.95
 RULES_VERSION = "7"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
-_ENDS = ", ".join(
+ENDS = ", ".join(
     f"{choice}((l.source_system, l.source_record_id), (r.source_system, r.source_record_id))[{part}] as {name}_{side}"
     for side, choice in (("l", "least"), ("r", "greatest"))
     for part, name in ((1, "source_system"), (2, "source_record_id"))
@@ -245,7 +245,7 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         left join cuts c using (pid_l, pid_r);
 
         create or replace table edges as
-        select j.rid_l, j.rid_r, {_ENDS},
+        select j.rid_l, j.rid_r, {ENDS},
             j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
         from (
             select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, comparisons
@@ -340,7 +340,7 @@ def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         review_queue=_arrow(
             con,
             f"""
-            select {_ENDS}, v.reason, v.match_probability, v.gain, '{run_id}' as run_id
+            select {ENDS}, v.reason, v.match_probability, v.gain, '{run_id}' as run_id
             from review v join records l on l.rid = v.pid_l join records r on r.rid = v.pid_r order by v.gain desc, 1, 2, 3, 4
             """,
         ),

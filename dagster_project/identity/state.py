@@ -1,0 +1,138 @@
+"""What an incremental run remembers of the last one: a DuckDB file beside the warehouse, a cache and no more.
+
+Belongs here: the file's tables, when they may be believed, and how they are written. Does not belong here: what
+follows from a change (incremental.py).
+
+PostgreSQL stays the truth. The file carries the run that it describes; if that is not PostgreSQL's last one (a kill
+between the two, another machine, a restored backup), or the model, the rules or a setting changed, a full run makes
+it anew. It holds personal data: it is its owner's alone (0600), and `discard` is part of erasing a person.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+# Changes with the tables below: an older file is then made anew.
+LAYOUT = 1
+EDGE_DIGEST = "hash(linked_by, match_weight, match_probability, is_used, rejected_by, comparisons)"
+REVIEW_DIGEST = "hash(reason, match_probability, gain)"
+# Table → SQL that makes it of a full run's session.
+TABLES = {
+    # As written: placeholders and default dates are taken out where they are used.
+    "cards": "select c.* replace (coalesce(c.birth_date, d.birth_date) as birth_date)"
+    " from cards c left join dropped_dates d using (rid)",
+    "held": "select rid, kind, value from held union all select rid, kind, value from dropped_held",
+    "written": "select rid, hint, word from written",
+    "words": "select * from words",
+    "name_words": "select * from name_words",
+    "placeholders": "select * from placeholders",
+    "default_dates": "select * from default_dates",
+    "members": "select rid, content, pid from contents join members using (rid)",
+    "numbered": "select * from numbered",
+    "company_members": "select * from company_members",
+    "company_links": "select * from company_links",
+    "parents": "select * from parents",
+    "decided": "select * from decided",
+    "decided_cards": "select * from decided_cards",
+    "blocks": "select * from blocks",
+    "dropped_blocks": "select * from dropped_blocks",
+    "crowded": "select * from crowded",
+    "links": "select * from links where not is_late(linked_by)",
+    "early": "select * from early",
+    "late_links": "select * from links where is_late(linked_by)",
+    "late": "select pid, component, cluster from components join clusters using (pid)",
+    "ambiguous": "select * from ambiguous",
+    "clustered": "select * from clustered",
+    "edges": f"select rid_l, rid_r, is_used, {EDGE_DIGEST} as digest from edges",
+    "review": f"select pid_l, pid_r, {REVIEW_DIGEST} as digest from review",
+    "record_customers": "select * from record_customers",
+    "customers": "select * from customers_now",
+    "departed": "select card_key(source_system, source_record_id) as rid, * from departed_now",
+    "households": "select * from households",
+}
+
+
+class State:
+    """The file at `path`. `basis`: what must be as it was for the file to be believed, besides the run."""
+
+    def __init__(self, path: Path, basis: dict[str, str]) -> None:
+        self.path = path
+        self.basis = {"layout": str(LAYOUT), "duckdb": duckdb.__version__} | basis
+
+    def attach(self, con: duckdb.DuckDBPyConnection, run_id: str) -> bool:
+        """Attaches the file as `state` if it describes `run_id`; False: it is missing, damaged or of another run."""
+        if not self.path.exists():
+            return False
+        try:
+            con.execute(f"attach '{self.path}' as state")
+        except duckdb.Error:
+            return False
+        try:
+            noted = con.execute("select run_id, basis from state.noted").fetchall()
+            tables = {row[0] for row in con.execute(_NAMES).fetchall()}
+        except duckdb.Error:
+            noted, tables = [], set()
+        if noted != [(run_id, self._basis())] or not tables >= {*TABLES, "digests"}:
+            con.execute("detach state")
+            return False
+        return True
+
+    def make(self, con: duckdb.DuckDBPyConnection, run_id: str, digests: str) -> None:
+        """Writes a full run's session beside the file; `publish` puts it in its place.
+
+        digests: a table of `con` (card_hash, digest, rid).
+        """
+        self._new.unlink(missing_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        con.execute(f"attach '{self._new}' as state")
+        self._new.chmod(0o600)
+        self.fill(con, run_id, digests)
+        con.execute("detach state")
+
+    def fill(self, con: duckdb.DuckDBPyConnection, run_id: str, digests: str) -> None:
+        """Makes the tables in the attached `state`."""
+        for name, query in TABLES.items():
+            con.execute(f"create table state.{name} as {query}")
+        con.execute(f"create table state.digests as select card_hash, digest, rid from {digests}")
+        con.execute("create table state.noted (run_id varchar, basis varchar, day date)")
+        self._note(con, run_id)
+
+    def publish(self) -> None:
+        """After PostgreSQL's commit: the file made by `make` takes the place of the old one."""
+        self._new.replace(self.path)
+
+    def apply(self, con: duckdb.DuckDBPyConnection, run_id: str, statements: Iterable[str]) -> None:
+        """After PostgreSQL's commit: brings the attached file to `run_id`, all or nothing."""
+        con.execute("begin")
+        for statement in statements:
+            con.execute(statement)
+        con.execute("delete from state.noted")
+        self._note(con, run_id)
+        con.execute("commit")
+
+    def discard(self) -> None:
+        """The next run is a full one; nothing of anybody is left here."""
+        for path in (self.path, self._new, self.path.with_name(self.path.name + ".wal")):
+            path.unlink(missing_ok=True)
+
+    def _note(self, con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+        con.execute("insert into state.noted values (?, ?, current_date)", [run_id, self._basis()])
+
+    def _basis(self) -> str:
+        return json.dumps(self.basis, sort_keys=True)
+
+    @property
+    def _new(self) -> Path:
+        return self.path.with_name(self.path.name + ".new")
+
+
+_NAMES = "select table_name from duckdb_tables() where database_name = 'state'"
+
+
+def noted_day(con: duckdb.DuckDBPyConnection) -> dt.date:
+    """The day that the attached state was of."""
+    day: dt.date = con.execute("select day from state.noted").fetchall()[0][0]
+    return day
