@@ -125,23 +125,32 @@ def _meet(con: duckdb.DuckDBPyConnection, rule: tuple[int, ...], cap: int) -> No
     )
 
 
-def training_pairs(
-    con: duckdb.DuckDBPyConnection, design: Design, most: int
-) -> list[tuple[tuple[Key, ...], int]]:
-    """Makes `training_pairs` (session, pid_l, pid_r): pairs that agree on a session's keys, at most `most` of each.
+@dataclass(frozen=True)
+class Session:
+    """Pairs that agree on `keys`: all there are of them (`pairs`), and the sample numbered `number`."""
 
-    Returns each session's keys and all its pairs, also those beyond `most`.
-    """
+    number: int
+    keys: tuple[Key, ...]
+    pairs: int
+
+    @property
+    def name(self) -> str:
+        return " + ".join(key.name for key in self.keys)
+
+
+def training_pairs(con: duckdb.DuckDBPyConnection, design: Design, most: int) -> list[Session]:
+    """Makes `training_pairs` (session, pid_l, pid_r): pairs that agree on a session's keys, at most `most` of each."""
     con.execute("create or replace table training_pairs (session integer, pid_l integer, pid_r integer)")
     exact = [key for key in design.keys if key.is_exact]
     own = {comparison.name for comparison in design.comparisons if comparison.is_own}
-    sessions: list[tuple[tuple[Key, ...], int]] = []
-    for keys in [(key,) for key in exact] + list(combinations(exact, 2)):
+    twos = [
+        keys
+        for keys in combinations(exact, 2)
         # What a household shares would teach the model that first names differ.
-        if not any(key.comparison in own for key in keys) or len({key.comparison for key in keys}) < len(
-            keys
-        ):
-            continue
+        if any(key.comparison in own for key in keys) and len({key.comparison for key in keys}) == 2
+    ]
+    sessions: list[Session] = []
+    for keys in [(key,) for key in exact] + twos:
         value = f"hash({', '.join(key.sql for key in keys)})"
         known = " and ".join(f"{key.sql} is not null" for key in keys)
         pairs = con.execute(
@@ -150,18 +159,18 @@ def training_pairs(
         ).fetchall()[0][0]
         if pairs < 30:
             continue
-        number = len(sessions)
-        sessions.append((keys, int(pairs)))
-        # Whole blocks, drawn by their hash, so that the sample is fair to frequent values too.
+        session = Session(len(sessions), tuple(keys), int(pairs))
+        sessions.append(session)
+        # Records drawn by their hash meet all that agree with them: fair to frequent values too.
         con.execute(
             f"""
             insert into training_pairs
             with block as (select unique_id, {value} as h from features where {known}),
             met as (
                 select l.unique_id as a, r.unique_id as b from block l join block r on l.h = r.h and l.unique_id < r.unique_id
-                where hash(l.h, l.unique_id) % 1000003 < {1000003 * min(1.0, 1.5 * most / pairs):.0f}
+                where hash(l.unique_id) % 1000003 < {1000003 * min(1.0, 1.5 * most / pairs):.0f}
             )
-            select {number}, a, b from met order by hash(a, b) limit {most}
+            select {session.number}, a, b from met order by hash(a, b) limit {most}
             """
         )
     return sessions

@@ -68,10 +68,12 @@ MACROS = (
         lambda w: plain_word(w)), lambda w: w <> '')""",
     "create or replace macro plain_text(s) as nullif(array_to_string(plain_words(s), ' '), '')",
     r"""create or replace macro plain_code(s) as nullif(regexp_replace(upper(s), '[^\p{L}\p{N}]', '', 'g'), '')""",
-    "create or replace macro slip(a, b) as damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9"
-    " then 2 else 1 end and least(length(a), length(b)) >= 4",
-    "create or replace macro alike(a, b) as a is not null and b is not null"
-    " and (jaro_winkler_similarity(a, b) >= 0.92 or slip(a, b))",
+    # What is cheap comes first: one slip leaves the first or the last letter as it is.
+    "create or replace macro slip(a, b) as case when least(length(a), length(b)) < 4"
+    " or abs(length(a) - length(b)) > 2 or (left(a, 1) <> left(b, 1) and right(a, 1) <> right(b, 1)) then false"
+    " else damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9 then 2 else 1 end end",
+    "create or replace macro alike(a, b) as case when a is null or b is null then false"
+    " when left(a, 1) = left(b, 1) and jaro_winkler_similarity(a, b) >= 0.92 then true else slip(a, b) end",
 )
 
 
@@ -96,14 +98,14 @@ def text(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]]
             ("same", f"{name}_l = {name}_r", 0.75, 0.02),
             (
                 "alike",
-                f"list_sort({name}_words_l) = list_sort({name}_words_r) or alike({name}_l, {name}_r)",
+                f"{name}_sorted_l = {name}_sorted_r or alike({name}_l, {name}_r)",
                 0.1,
                 0.01,
             ),
             (
                 "part",
-                f"len(list_filter(list_intersect({name}_words_l, {name}_words_r), lambda w: length(w) >= 3)) > 0"
-                f" or jaro_winkler_similarity({name}_l, {name}_r) >= 0.85",
+                f"case when list_has_any({name}_words_l, {name}_words_r) then true when left({name}_l, 1) = left({name}_r, 1)"
+                f" then jaro_winkler_similarity({name}_l, {name}_r) >= 0.85 else false end",
                 0.05,
                 0.05,
             ),
@@ -115,7 +117,15 @@ def text(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]]
         Key(name, name, name, is_exact=True),
         Key(f"{name}_start", name, f"left({name}, 4)"),
     ]
-    return comparison, keys, {name: f"plain_text({column})", f"{name}_words": f"plain_words({column})"}
+    return (
+        comparison,
+        keys,
+        {
+            name: f"plain_text({column})",
+            f"{name}_sorted": f"nullif(array_to_string(list_sort(plain_words({column})), ' '), '')",
+            f"{name}_words": f"list_filter(plain_words({column}), lambda w: length(w) >= 3)",
+        },
+    )
 
 
 def code(name: str, column: str, *, is_own: bool = False) -> tuple[Comparison, list[Key], dict[str, str]]:
@@ -198,7 +208,13 @@ def date(name: str, column: str, *, is_own: bool = False) -> tuple[Comparison, l
         _null(name),
         (
             ("same", f"{l} = {r}", 0.82, 0.0001),
-            ("slip", f"{whole} and (damerau_levenshtein({l}, {r}) <= 1 or ({crossed}))", 0.06, 0.002),
+            # One slip leaves two of year, month and day alone.
+            (
+                "slip",
+                f"{whole} and case when {two_of_three} then damerau_levenshtein({l}, {r}) <= 1 else {crossed} end",
+                0.06,
+                0.002,
+            ),
             ("part", f"{whole} and {two_of_three}", 0.04, 0.004),
             ("year", f"left({l}, 4) = left({r}, 4)", 0.04, 0.02),
             ("near", f"abs(try_cast(left({l}, 4) as int) - try_cast(left({r}, 4) as int)) <= 1", 0.01, 0.03),
@@ -236,7 +252,7 @@ def phone(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]
 
 
 def email(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]]:
-    box_l, box_r = f"split_part({name}_l, '@', 1)", f"split_part({name}_r, '@', 1)"
+    box_l, box_r = f"{name}_box_l", f"{name}_box_r"
     comparison = Comparison(
         name,
         _null(name),
@@ -244,7 +260,7 @@ def email(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]
             ("same", f"{name}_l = {name}_r", 0.75, 0.00005),
             (
                 "alike",
-                f"length({box_l}) >= 6 and ({box_l} = {box_r} or slip({name}_l, {name}_r))",
+                f"{box_l} = {box_r} and length({box_l}) >= 6 or slip({box_l}, {box_r})",
                 0.05,
                 0.0001,
             ),
@@ -253,13 +269,21 @@ def email(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]
         frequency_column=name,
         is_own=True,
     )
-    keys = [Key(name, name, name, is_exact=True), Key(f"{name}_box", name, f"split_part({name}, '@', 1)")]
-    return comparison, keys, {name: column}
+    keys = [Key(name, name, name, is_exact=True), Key(f"{name}_box", name, f"{name}_box")]
+    return comparison, keys, {name: column, f"{name}_box": f"split_part({column}, '@', 1)"}
+
+
+def _crossed(name: str, other: str | None) -> str:
+    """SQL: first name and surname have changed places, one of them with a slip perhaps."""
+    if other is None:
+        return "false"
+    one, two = (f"{name}_l", f"{other}_r"), (f"{name}_r", f"{other}_l")
+    return f"(({one[0]} = {one[1]} and alike({two[0]}, {two[1]})) or ({two[0]} = {two[1]} and alike({one[0]}, {one[1]})))"
 
 
 def given_name(other: str | None) -> tuple[Comparison, list[Key], dict[str, str]]:
     """A first name; `other` is the surname's column, with which it may have changed places."""
-    crossed = f"(given_l = {other}_r or given_r = {other}_l)" if other else "false"
+    crossed = _crossed("given", other)
     comparison = Comparison(
         "given",
         _null("given"),
@@ -288,7 +312,7 @@ def given_name(other: str | None) -> tuple[Comparison, list[Key], dict[str, str]
 
 
 def family_name(other: str | None) -> tuple[Comparison, list[Key], dict[str, str]]:
-    crossed = f"(family_l = {other}_r or family_r = {other}_l)" if other else "false"
+    crossed = _crossed("family", other)
     comparison = Comparison(
         "family",
         _null("family"),

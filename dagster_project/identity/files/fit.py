@@ -12,60 +12,70 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 
-from dagster_project.identity.files.block import training_pairs
-from dagster_project.identity.files.compare import Comparison, Design, Key
+from dagster_project.identity.files.block import Session, training_pairs
+from dagster_project.identity.files.compare import Comparison, Design
 
 SEED = 360
-RANDOM_PAIRS = 400_000
-SESSION_PAIRS = 20_000
+RANDOM_PAIRS = 200_000
+SESSION_PAIRS = 8_000
 ITERATIONS = 30
-# What the first guesses count for, in pairs.
+# What the first guesses count for, in pairs: of m, and of u.
 GUESS = 10.0
+GUESS_U = 100.0
 NOTHING = -1
+# A column that strangers agree on more often than this does not hold a household together.
+ANCHOR_U = 0.01
 
 Parameters = dict[str, np.ndarray]
 
 
 @dataclass
-class Session:
-    """share: matches among the session's pairs."""
-
-    name: str
-    pairs: int
-    share: float
-
-
-@dataclass
 class Fitted:
-    """m, u: comparison → probability of each level. matches: how many pairs of the file are expected to be matches."""
+    """m, u: comparison → probability of each level. matches: how many pairs of the file are expected to be matches.
+
+    given: anchor → comparison → u among strangers who agree on the anchor (an address, a phone): there, what a
+    household shares is no second proof. shares: session → share of matches.
+    """
 
     m: Parameters
     u: Parameters
     matches: float
-    sessions: list[Session] = field(default_factory=list)
+    given: dict[str, Parameters] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 def fit(con: duckdb.DuckDBPyConnection, design: Design) -> Fitted:
     """Learns from the table `features`; too little data leaves the first guesses."""
     comparisons = design.comparisons
     records = con.execute("select count(*) from features").fetchall()[0][0]
-    all_pairs = records * (records - 1) / 2
-    m = {c.name: _guess(c, 2) for c in comparisons}
-    u0 = {c.name: _guess(c, 3) for c in comparisons}
+    all_pairs = max(records * (records - 1) / 2, 1.0)
+    guess = {c.name: _guess(c, 3) for c in comparisons}
     _random_pairs(con, records, all_pairs)
     patterns, counts = _patterns(con, "random_pairs", comparisons)
-    u = _u(comparisons, patterns[:, 1:], counts, np.zeros(len(counts)), u0)
     sessions = training_pairs(con, design, SESSION_PAIRS)
     seen, seen_counts = _patterns(con, "training_pairs", comparisons)
+    samples = {
+        session.name: (
+            session,
+            seen[seen[:, 0] == session.number][:, 1:],
+            seen_counts[seen[:, 0] == session.number],
+        )
+        for session in sessions
+    }
     filled = _filled(con, comparisons)
-    matches = records / 2.0
-    told: list[Session] = []
+    fitted = Fitted(
+        {c.name: _guess(c, 2) for c in comparisons},
+        _u(comparisons, patterns[:, 1:], counts, np.zeros(len(counts)), guess),
+        records / 2.0,
+    )
     for _ in range(3):
-        m, told, matches = _learn(design, sessions, seen, seen_counts, m, u, filled, matches)
-        prior = min(0.5, max(matches, 1.0) / max(all_pairs, 1.0))
-        chance = _posterior(patterns[:, 1:], comparisons, m, u, prior)
-        u = _u(comparisons, patterns[:, 1:], counts, chance, u0)
-    return Fitted(m, u, matches, told)
+        _learn(comparisons, samples, filled, fitted)
+        chance = _posterior(
+            patterns[:, 1:], comparisons, fitted, min(0.5, max(fitted.matches, 1.0) / all_pairs)
+        )
+        fitted.u = _u(comparisons, patterns[:, 1:], counts, chance, guess)
+        _strangers(comparisons, samples, fitted, all_pairs)
+    return fitted
 
 
 def _guess(comparison: Comparison, place: int) -> np.ndarray:
@@ -150,7 +160,7 @@ def _u(
     for i, c in enumerate(comparisons):
         known = patterns[:, i] != NOTHING
         level = np.bincount(patterns[known, i], weights=weight[known], minlength=len(c.levels))
-        u[c.name] = (level + 2 * u0[c.name]) / (level.sum() + 2)
+        u[c.name] = (level + GUESS_U * u0[c.name]) / (level.sum() + GUESS_U)
     return u
 
 
@@ -163,11 +173,11 @@ def weights_of(m: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 
 def _posterior(
-    patterns: np.ndarray, comparisons: list[Comparison], m: Parameters, u: Parameters, prior: float
+    patterns: np.ndarray, comparisons: list[Comparison], fitted: Fitted, prior: float
 ) -> np.ndarray:
     total = np.full(len(patterns), np.log2(prior / (1 - prior)))
     for i, c in enumerate(comparisons):
-        total += weights_of(m[c.name], u[c.name])[patterns[:, i]]
+        total += weights_of(fitted.m[c.name], fitted.u[c.name])[patterns[:, i]]
     return probability(total)
 
 
@@ -175,48 +185,89 @@ def probability(weight: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp2(-np.clip(weight, -100, 100)))
 
 
-def _learn(
-    design: Design,
-    sessions: list[tuple[tuple[Key, ...], int]],
-    seen: np.ndarray,
-    counts: np.ndarray,
-    m: Parameters,
-    u: Parameters,
-    filled: dict[str, float],
-    matches: float,
-) -> tuple[Parameters, list[Session], float]:
+Samples = dict[str, tuple[Session, np.ndarray, np.ndarray]]
+
+
+def _learn(comparisons: list[Comparison], samples: Samples, filled: dict[str, float], fitted: Fitted) -> None:
     """m of all sessions together, and the number of matches that they suggest."""
-    comparisons = design.comparisons
     sums = {c.name: np.zeros(len(c.levels)) for c in comparisons}
-    told, found = [], []
-    for number, (keys, pairs) in enumerate(sessions):
-        mine = seen[:, 0] == number
-        if not mine.any():
+    own = {c.name for c in comparisons if c.is_own}
+    found = []
+    for name, (session, patterns, counts) in samples.items():
+        blocked = {key.comparison for key in session.keys}
+        if not blocked & own:
             continue
-        blocked = {key.comparison for key in keys}
         free = [i for i, c in enumerate(comparisons) if c.name not in blocked]
-        share, local = _expectation_maximisation(comparisons, free, seen[mine][:, 1:], counts[mine], m, u)
-        name = " + ".join(key.name for key in keys)
-        told.append(Session(name, pairs, share))
-        if share * pairs < 20 or share < 0.02:
+        share, local = _expectation_maximisation(comparisons, free, patterns, counts, fitted.m, fitted.u)
+        fitted.shares[name] = share
+        if share * session.pairs < 20 or share < 0.02:
             continue
         for i in free:
             # What a session is sure of counts, up to a limit: none outvotes all others.
             sums[comparisons[i].name] += local[i] / max(local[i].sum(), 1.0) * min(local[i].sum(), 2000.0)
-        found.append((keys, share * pairs))
-    learned = {
+        found.append((session, share * session.pairs))
+    fitted.m = {
         c.name: (sums[c.name] + GUESS * _guess(c, 2)) / (sums[c.name].sum() + GUESS) for c in comparisons
     }
     estimates = []
-    for keys, pairs_found in found:
+    for session, matches in found:
         reach = 1.0
-        for key in keys:
-            reach *= learned[key.comparison][0] * filled[key.comparison] ** 2
+        for key in session.keys:
+            reach *= fitted.m[key.comparison][0] * filled[key.comparison] ** 2
         if reach > 0.02:
-            estimates.append(pairs_found / reach)
+            estimates.append(matches / reach)
     if estimates:
-        matches = float(np.median(estimates))
-    return learned, told, matches
+        fitted.matches = float(np.median(estimates))
+
+
+def _strangers(comparisons: list[Comparison], samples: Samples, fitted: Fitted, all_pairs: float) -> None:
+    """How often strangers agree, from all pairs that do: random pairs hold too few. And what else those agree on."""
+    place = {c.name: i for i, c in enumerate(comparisons)}
+    fitted.given = {}
+    for session, patterns, counts in samples.values():
+        if len(session.keys) > 1:
+            continue
+        name = session.keys[0].comparison
+        judges = [i for i, c in enumerate(comparisons) if c.is_own and c.name != name]
+        if not judges:
+            continue
+        chance = _share(comparisons, judges, patterns, counts, fitted)
+        same = patterns[:, place[name]] == 0
+        strangers = (counts * (1 - chance))[same].sum() / counts.sum() * session.pairs
+        u = fitted.u[name]
+        u_same = max(strangers, 0.5) / all_pairs
+        fitted.u[name] = np.append(u_same, u[1:] * (1 - u_same) / max(u[1:].sum(), 1e-9))
+        if comparisons[place[name]].is_own or u_same > ANCHOR_U or name == "family":
+            continue
+        weight = counts * (1 - chance) * same
+        if weight.sum() < 20:
+            continue
+        fitted.given[name] = {
+            c.name: _u_of(patterns[:, i], weight, fitted.u[c.name])
+            for i, c in enumerate(comparisons)
+            if not c.is_own and c.name != name
+        }
+
+
+def _u_of(levels: np.ndarray, weight: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    known = levels != NOTHING
+    seen = np.bincount(levels[known], weights=weight[known], minlength=len(guess))
+    return (seen + GUESS * guess) / (seen.sum() + GUESS)
+
+
+def _share(
+    comparisons: list[Comparison], judges: list[int], patterns: np.ndarray, counts: np.ndarray, fitted: Fitted
+) -> np.ndarray:
+    """The chance of each pattern by the judges' word alone; m and u stay, the share of matches is found."""
+    bits = np.zeros(len(patterns))
+    for i in judges:
+        c = comparisons[i]
+        bits += weights_of(fitted.m[c.name], fitted.u[c.name])[patterns[:, i]]
+    share = 0.3
+    for _ in range(ITERATIONS):
+        chance = probability(bits + np.log2(share / (1 - share)))
+        share = float(np.clip((chance * counts).sum() / counts.sum(), 1e-4, 0.9999))
+    return chance
 
 
 def _expectation_maximisation(
@@ -251,12 +302,20 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
     comparisons = design.comparisons
     records = con.execute("select count(*) from features").fetchall()[0][0]
     expected = 2 * fitted.matches / max(records, 1)
-    terms, frequencies = [], []
+    # The strongest anchor that a pair agrees on; what depends on it counts as it does among its strangers.
+    anchors = sorted(fitted.given, key=lambda name: fitted.u[name][0])
+    anchor = " ".join(f"when g_{name} = 0 then {i}" for i, name in enumerate(anchors))
+    terms, joins = [], []
     for c in comparisons:
-        bits = weights_of(fitted.m[c.name], fitted.u[c.name])
-        whens = " ".join(f"when {i} then {bits[i]:.4f}" for i in range(len(c.levels)))
-        terms.append(f"case g_{c.name} {whens} else 0 end")
+        cases = [
+            _bits_sql(c, fitted.m[c.name], u[c.name], f"when anchor = {i} then ")
+            for i, u in enumerate(fitted.given[name] for name in anchors)
+            if c.name in u
+        ]
+        plain = _bits_sql(c, fitted.m[c.name], fitted.u[c.name], "")
+        free = "anchor is null" if anchors else "true"
         if c.frequency_column:
+            bits = weights_of(fitted.m[c.name], fitted.u[c.name])
             u_same = max(float(fitted.u[c.name][0]), 1e-9)
             # How often strangers share the value: its other holders, less the person's own records.
             con.execute(
@@ -267,16 +326,27 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
                 from features where {c.frequency_column} is not null group by 1
                 """
             )
-            frequencies.append(c)
-            terms.append(
-                f"case when g_{c.name} = 0 then greatest(-{max(bits[0], 0):.4f}, log2({u_same} / tf_{c.name}.f)) else 0 end"
+            joins.append(f" left join tf_{c.name} on tf_{c.name}.v = {c.frequency_column}_l")
+            rarity = f"greatest(-{max(bits[0], 0):.4f}, log2({u_same} / tf_{c.name}.f))"
+            depends = [i for i, name in enumerate(anchors) if c.name in fitted.given[name]]
+            free = (
+                f"(anchor is null or anchor not in ({', '.join(map(str, depends))}))" if depends else "true"
             )
-    joins = "".join(f" left join tf_{c.name} on tf_{c.name}.v = {c.frequency_column}_l" for c in frequencies)
-    keep = ", ".join(["pid_l", "pid_r", *(f"{c.frequency_column}_l" for c in frequencies)])
+            plain += f" + case when g_{c.name} = 0 and {free} then {rarity} else 0 end"
+        terms.append(f"case {' '.join(cases)} else {plain} end" if cases else f"({plain})")
+    keep = ["pid_l", "pid_r", *(f"{c.frequency_column}_l" for c in comparisons if c.frequency_column)]
     con.execute(
-        f"create or replace table {into} as select pid_l, pid_r, {' + '.join(terms)} as weight, {_apart(comparisons)} as is_apart"
-        f" from ({compared(con, pairs, comparisons, keep)}){joins}"
+        f"create or replace table {into} as select pid_l, pid_r, {' + '.join(terms)} as weight,"
+        f" {_apart(comparisons)} as is_apart"
+        f" from (select *, {f'case {anchor} end' if anchors else 'null'} as anchor"
+        f" from ({compared(con, pairs, comparisons, ', '.join(keep))})){''.join(joins)}"
     )
+
+
+def _bits_sql(comparison: Comparison, m: np.ndarray, u: np.ndarray, before: str) -> str:
+    bits = weights_of(m, u)
+    whens = " ".join(f"when {i} then {bits[i]:.4f}" for i in range(len(comparison.levels)))
+    return f"{before}case g_{comparison.name} {whens} else 0 end"
 
 
 def _apart(comparisons: list[Comparison]) -> str:

@@ -13,46 +13,10 @@ from dagster_project.identity.engine import DATA
 from dagster_project.identity.files import compare
 from dagster_project.identity.files.compare import Design
 
-# Titles and particles: no names.
+# Titles, and what stands between the parts of a surname: no names.
 _NO_NAMES = (
-    *(
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "dr",
-        "prof",
-        "jr",
-        "sr",
-        "herr",
-        "frau",
-        "senor",
-        "senora",
-        "sra",
-        "don",
-        "dona",
-    ),
-    *(
-        "de",
-        "la",
-        "del",
-        "los",
-        "las",
-        "von",
-        "van",
-        "der",
-        "den",
-        "da",
-        "dos",
-        "di",
-        "el",
-        "bin",
-        "ibn",
-        "al",
-        "y",
-        "ii",
-        "iii",
-    ),
+    *("mr", "mrs", "ms", "miss", "dr", "prof", "jr", "sr", "herr", "frau", "señor", "señora", "sra"),
+    *("de", "la", "del", "los", "las", "von", "van", "der", "den", "da", "dos", "di", "y", "ii", "iii"),
 )
 # A value that more records share names nobody, unless few first names share it.
 MAX_SHARING = 20
@@ -147,8 +111,12 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
 
 
 def _words(text: str) -> str:
-    left_out = ", ".join(f"'{word}'" for word in _NO_NAMES)
-    return f"list_filter(plain_words({text}), lambda w: w not in ({left_out}) and not regexp_matches(w, '[0-9]'))"
+    left_out = "|".join(_NO_NAMES)
+    # A letter alone stays: an initial.
+    return (
+        rf"list_filter(plain_words(regexp_replace(lower({text}), '\b({left_out})\b', ' ', 'g')),"
+        " lambda w: not regexp_matches(w, '[0-9]'))"
+    )
 
 
 def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
