@@ -70,7 +70,7 @@ def _macros() -> list[str]:
     ]
 
 
-def connect(memory_limit: str = "1200MB") -> duckdb.DuckDBPyConnection:
+def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
     """A fresh in-memory session with macros and the tables given_forms, surnames, not_names.
 
     given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form

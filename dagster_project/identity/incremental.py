@@ -474,7 +474,7 @@ def _link(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
     _describe(con, "met")
     link.meet(con, "l.pid in (select pid from live) or r.pid in (select pid from live)")
     guard.find_facts(con)
-    model.score(con, model_, "candidates")
+    model.score(con, model_, "candidates", link.RULED)
     link.link(con, resolution.THRESHOLD)
     con.execute(
         """

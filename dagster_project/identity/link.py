@@ -27,6 +27,12 @@ RULE_STRENGTH = {
     "same_contact": -200.0,
 }
 
+# SQL over `facts`: the pairs that a rule may join, whatever the model says.
+RULED = (
+    "select pid_l, pid_r from facts where is_parent or has_phone or has_email or has_loyalty_card or has_login"
+    " or has_messenger or has_tax_id"
+)
+
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
 _BLOCKING = {
     "family+birth_date": (

@@ -23,6 +23,12 @@ from dagster_project.identity.profiles import PROFILE_COLUMNS
 SEED = 360
 MAX_U_PAIRS = 7e5
 MAX_EM_PAIRS = 1e6
+# Beyond so many pairs only the likely ones get their weights by comparison.
+MANY_PAIRS = 500_000
+_SCORED_COLUMNS = (
+    *("unique_id", "given", "givens", "patronymic", "family", "families", "birth_date", "phones", "phone_1"),
+    *("emails", "email_1", "mailboxes", "mailbox_1", "street", "house", "flat", "city"),
+)
 TERM_FREQUENCY_COLUMNS = ("given", "family", "patronymic", "city")
 TERM_FREQUENCIES = pa.schema(
     [("column_name", pa.string()), ("value", pa.string()), ("frequency", pa.float64())]
@@ -175,42 +181,38 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
         .cast(TERM_FREQUENCIES)
         .sort_by([("column_name", "ascending"), ("value", "ascending")])
     )
+    _sweep(con)
+    con.execute("drop table training_profiles")
     _round(settings)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(str(frequencies.to_pydict()).encode())
     return Model("m-" + digest.hexdigest()[:12], trained_at, settings, report, frequencies)
 
 
-def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
+def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str | None = None) -> None:
     """Makes `scores` for the pairs (pid_l < pid_r) of table `pairs`.
 
     scores: pid_l, pid_r, match_weight (log2 odds), match_probability, comparisons (JSON: comparison → level and weight).
+    `always` (a query of pid_l, pid_r) says which pairs the caller needs however unlikely they are: of many pairs,
+    those that are neither in it nor as likely as not may then be missing.
     """
-    if con.execute(f"select count(*) from {pairs}").fetchall()[0][0] == 0:
+    count = con.execute(f"select count(*) from {pairs}").fetchall()[0][0]
+    if count == 0:
         con.execute(
             "create or replace table scores (pid_l bigint, pid_r bigint, match_weight double,"
             " match_probability double, comparisons varchar)"
         )
         return
-    con.execute(
-        f"create or replace table scored_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles"
-    )
-    con.execute(
-        f"create or replace table blocked_pairs as select '0' as match_key, pid_l as join_key_l,"
-        f" pid_r as join_key_r from {pairs}"
-    )
-    linker = _linker(con, "scored_profiles", model.settings)
-    for column in TERM_FREQUENCY_COLUMNS:
-        con.register("frequencies", model.term_frequencies)
+    if always is not None and count > MANY_PAIRS:
+        # Most pairs are strangers: their weights by comparison would fill the memory for nothing.
+        predicted = _predict(con, model, pairs, threshold=0.5, by_comparison=False)
         con.execute(
-            f"create or replace table tf_{column} as select value as {column}, frequency as tf_{column}"
-            f" from frequencies where column_name = '{column}'"
+            f"create or replace table likely_pairs as select unique_id_l as pid_l, unique_id_r as pid_r from {predicted}"
+            f" union select pid_l, pid_r from ({always}) semi join {pairs} using (pid_l, pid_r)"
         )
-        con.unregister("frequencies")
-        lookup = linker._db_api.register(f"tf_{column}")
-        linker.table_management.register_term_frequency_lookup(lookup, column)
-    linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("blocked_pairs"))
-    predicted = _quietly(linker.inference.predict, warning_mode="never").physical_name
+        _sweep(con)
+        pairs = "likely_pairs"
+    predicted = _predict(con, model, pairs)
     columns = {row[0] for row in con.execute(f"describe {predicted}").fetchall()}
     parts = ", ".join(
         f"'{name}', json_object('level', {_label(name)}, 'weight', round({_weight(name, columns)}, 3))"
@@ -221,9 +223,51 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str) -> None:
         create or replace table scores as
         select unique_id_l as pid_l, unique_id_r as pid_r, match_weight, match_probability,
             cast(json_object({parts}) as varchar) as comparisons
-        from {predicted}
+        from {predicted};
+        drop table if exists likely_pairs;
         """
     )
+    _sweep(con)
+
+
+def _predict(
+    con: duckdb.DuckDBPyConnection,
+    model: Model,
+    pairs: str,
+    *,
+    threshold: float | None = None,
+    by_comparison: bool = True,
+) -> str:
+    """The name of Splink's table of predictions for `pairs`; sweep it away after use."""
+    con.execute(
+        f"""
+        create or replace table scored_profiles as
+        select {", ".join(_SCORED_COLUMNS)} from profiles
+        where pid in (select pid_l from {pairs} union select pid_r from {pairs});
+
+        create or replace table blocked_pairs as
+        select '0' as match_key, pid_l as join_key_l, pid_r as join_key_r from {pairs};
+        """
+    )
+    kept = {
+        "retain_matching_columns": by_comparison,
+        "retain_intermediate_calculation_columns": by_comparison,
+    }
+    linker = _linker(con, "scored_profiles", model.settings | kept)
+    con.register("frequencies", model.term_frequencies)
+    for column in TERM_FREQUENCY_COLUMNS:
+        con.execute(
+            f"create or replace table tf_{column} as select value as {column}, frequency as tf_{column}"
+            f" from frequencies where column_name = '{column}'"
+        )
+        lookup = linker._db_api.register(f"tf_{column}")
+        linker.table_management.register_term_frequency_lookup(lookup, column)
+    con.unregister("frequencies")
+    linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("blocked_pairs"))
+    predict = linker.inference.predict
+    predicted = _quietly(predict, threshold_match_probability=threshold, warning_mode="never").physical_name
+    con.execute("drop table blocked_pairs; drop table scored_profiles")
+    return str(predicted)
 
 
 def _weight(name: str, columns: set[str]) -> str:
@@ -276,6 +320,16 @@ def _linker(con: duckdb.DuckDBPyConnection, table: str, settings: SettingsCreato
     # Splink's module sets its own level and handler: told once, it keeps quiet.
     logging.getLogger("splink.internals").setLevel(logging.ERROR)
     return Linker(DuckDBAPI(connection=con).register(table), settings)
+
+
+def _sweep(con: duckdb.DuckDBPyConnection) -> None:
+    """Drops what Splink left behind: pairs and comparison vectors by the million."""
+    found = con.execute(
+        "select table_name from duckdb_tables()"
+        " where database_name = current_database() and starts_with(table_name, '__splink__')"
+    ).fetchall()
+    for (name,) in found:
+        con.execute(f'drop table "{name}"')
 
 
 def _quietly(work: Any, *arguments: Any, **named: Any) -> Any:

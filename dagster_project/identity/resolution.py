@@ -108,7 +108,7 @@ def resolve(
     say(f"standardised {_count(con, 'cards')} cards into {_count(con, 'profiles')} profiles")
     link.find_candidates(con)
     guard.find_facts(con)
-    model.score(con, model_, "candidates")
+    model.score(con, model_, "candidates", link.RULED)
     link.link(con, THRESHOLD)
     say(f"scored {_count(con, 'candidates')} pairs")
     cluster_links(con)

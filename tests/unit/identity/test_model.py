@@ -6,7 +6,7 @@ import pytest
 
 from dagster_project.identity import resolve
 from dagster_project.identity.engine import connect
-from dagster_project.identity.model import COMPARISONS, train_model
+from dagster_project.identity.model import COMPARISONS, Model, train_model
 from dagster_project.identity.resolution import prepare
 from tests.unit.identity.people import company
 
@@ -26,3 +26,23 @@ def test_a_training_session_that_fails_takes_no_comparison_with_it(monkeypatch: 
     assert any(str(said).startswith("failed") for said in model.training["sessions"].values())
     assert {c["output_column_name"] for c in model.settings["comparisons"]} == set(COMPARISONS)
     assert len(resolve(records, identifiers, model).record_customers) == len(records)
+
+
+def test_many_pairs_give_the_same_links_as_few(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    records, identifiers, _ = company(150, seed=4)
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    few = resolve(records, identifiers, model, at=at)
+    monkeypatch.setattr("dagster_project.identity.model.MANY_PAIRS", 10)
+    many = resolve(records, identifiers, model, at=at)
+    assert few.counts["candidate_pairs"] > 10
+    assert many.edges.equals(few.edges)
+    assert many.record_customers.equals(few.record_customers)
+
+
+def test_training_leaves_none_of_splinks_tables_behind() -> None:
+    records, identifiers, _ = company(150, seed=4)
+    con = connect()
+    prepare(con, records, identifiers)
+    train_model(con, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    left = [name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()]
+    assert not [name for name in left if name.startswith("__splink__")]
