@@ -116,7 +116,12 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
         order = f"; {report['order']}{', a guess' if report['is_guess'] else ''}" if report["order"] else ""
         lost = f"; unreadable: {report['unreadable']:,}" if report["unreadable"] else ""
         console.print(f"dates of {report['source']}, {report['column']}: {forms}{order}{lost}")
-    console.print(f"way: by {summary['way']}: {summary['way_why']}")
+    console.print(f"names: {summary['names']}")
+    if summary["nameless"]:
+        console.print(
+            f"without a name: {summary['nameless']:,} records; {summary.get('nameless_linked', 0):,} of them are linked by the"
+            " only holder of their contact"
+        )
     for entry in summary.get("dropped", []):
         console.print(
             f"{entry['column']}: {entry['values']} values that too many share are no evidence ({entry['records']:,} records)"

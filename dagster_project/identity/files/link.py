@@ -1,13 +1,9 @@
 """Files in, customers out: the order of the steps, and what is said of them.
 
-Belongs here: the choice between the two ways of linking, scores against a truth, the summary. Does not belong here: any
-step's own logic, and what a terminal shows (commands/link.py).
-
-Records of customers in many channels, some of them nameless, go the way of the daily step (identity.resolve). All else
-goes through comparisons made for the columns that the files have.
+Belongs here: the order of the steps, scores against a truth, the summary. Does not belong here: any step's own logic,
+and what a terminal shows (commands/link.py).
 """
 
-import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +20,7 @@ from dagster_project.identity.engine import connect
 from dagster_project.identity.evaluate import KEY, Score, b_cubed, pairwise
 from dagster_project.identity.files import block, compare, dates, fit, group, prepare, read
 from dagster_project.identity.files.compare import Design
-from dagster_project.identity.model import train_model
+from dagster_project.identity.files.nameless import find_nameless, nameless_holders
 from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
 
 Progress = Callable[[str], None]
@@ -72,16 +68,22 @@ def link_files(
         "files": [_file(report) for report in files],
         "dates": [vars(report) for report in read_as],
     }
-    way, why = _way(con, columns)
-    summary["way"], summary["way_why"] = way, why
-    labels = (_by_channels if way == "channels" else _by_columns)(
-        con,
-        columns,
-        dict(zip([f"also_{i}" for i in range(len(also))], also, strict=True)),
-        threshold,
-        say,
-        summary,
-    )
+    names = [name for name in _NAMES if name in columns]
+    is_russian = _is_russian(con, names)
+    nameless = _nameless(con, columns, names)
+    if is_russian or nameless:
+        say("standardising names, phones and e-mails")
+        resolution.prepare(con, _as_records(con, columns), _no_identifiers())
+        find_nameless(con)
+    summary["names"] = "Russian" if is_russian else "of any language"
+    summary["nameless"] = nameless
+    named_also = dict(zip([f"also_{i}" for i in range(len(also))], also, strict=True))
+    say("reading names and numbers")
+    design = _design(con, columns, named_also, is_russian, bool(nameless), summary)
+    labels = _link(con, design, threshold, say, summary)
+    if nameless:
+        say("looking for the holders of nameless contacts")
+        labels, summary["nameless_linked"] = nameless_holders(con, labels)
     con.register("labels", pa.table({"rid": np.arange(len(labels)), "label": labels}))
     found = con.sql(
         """
@@ -135,27 +137,18 @@ def _is_date(con: duckdb.DuckDBPyConnection, column: str) -> bool:
     return (share or 0) > 0.8
 
 
-# -- the way of the daily step ----------------------------------------------------------------
+# -- what the files hold ----------------------------------------------------------------------
 
 
-def _way(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> tuple[str, str]:
-    names = [name for name in _NAMES if name in columns]
+def _nameless(con: duckdb.DuckDBPyConnection, columns: Sequence[str], names: Sequence[str]) -> int:
+    """Records with a contact and no name, as telephony and newsletters have them; 0 where they are not worth a step."""
     contacts = [name for name in _CONTACTS if name in columns]
-    named = f"coalesce({', '.join(names)}) is not null" if names else "false"
-    reached = f"coalesce({', '.join(contacts)}) is not null" if contacts else "false"
-    records, with_contact, nameless = con.execute(
-        f"select count(*), count(*) filter ({reached}), count(*) filter (not ({named}) and {reached}) from fields"
-    ).fetchall()[0]
-    if with_contact < 0.2 * records:
-        return "columns", "few phones, e-mails or cards: the comparisons are made for the columns there are"
-    if nameless > 0.05 * records:
-        return (
-            "channels",
-            f"{nameless} of {records} records have a contact and no name: as channels give them",
-        )
-    if _is_russian(con, names):
-        return "channels", "Russian names with phones, e-mails or cards: as the daily refresh links them"
-    return "columns", "every record is named: the comparisons are made for the columns there are"
+    if not contacts or not names:
+        return 0
+    found = con.execute(
+        f"select count(*) from fields where coalesce({', '.join(names)}) is null and coalesce({', '.join(contacts)}) is not null"
+    ).fetchall()[0][0]
+    return int(found)
 
 
 def _is_russian(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> bool:
@@ -184,63 +177,43 @@ def _as_records(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> pa.Ta
     ).to_arrow_table()
 
 
-def _by_channels(
+def _design(
     con: duckdb.DuckDBPyConnection,
     columns: Sequence[str],
     also: Mapping[str, str],
-    threshold: float | None,
-    say: Progress,
+    is_russian: bool,
+    has_nameless: bool,
     summary: dict[str, Any],
-) -> np.ndarray:
-    records = _as_records(con, columns)
-    session = connect()
-    say("standardising names, phones and e-mails")
-    resolution.prepare(session, records, _no_identifiers())
-    say("training the model")
-    model = train_model(session, dt.datetime.now(dt.UTC))
-    say("comparing and linking")
-    result = resolution.resolve(records, _no_identifiers(), model, con=session)
-    con.register("found", result.record_customers)
-    labels = con.execute(
-        "select r.rid, l.label from fields r join (select source_system, source_record_id,"
-        " dense_rank() over (order by customer_id) as label from found) l using (source_system, source_record_id)"
-    ).fetchnumpy()
-    con.unregister("found")
-    whole = np.zeros(len(records) + 1, dtype=np.int64)
-    whole[labels["rid"]] = labels["label"]
-    summary["candidate_pairs"] = result.counts["candidate_pairs"]
-    return whole
-
-
-# -- the way of the columns -------------------------------------------------------------------
-
-
-def _by_columns(
-    con: duckdb.DuckDBPyConnection,
-    columns: Sequence[str],
-    also: Mapping[str, str],
-    threshold: float | None,
-    say: Progress,
-    summary: dict[str, Any],
-) -> np.ndarray:
-    records = _count(con, "fields")
-    say("reading names and numbers")
-    names = [name for name in _NAMES if name in columns]
-    is_russian = _is_russian(con, names)
-    if is_russian:
-        standardise.load(con, _as_records(con, columns), _no_identifiers())
-        standardise.standardise(con)
-    prepare.read_contacts(con, columns)
-    dropped = prepare.drop_common(con, columns)
+) -> Design:
+    """Makes `features` of the records that are compared, and says by what."""
+    if is_russian or has_nameless:
+        prepare.take_contacts(con, columns)
+        dropped = prepare.told_placeholders(con)
+    else:
+        prepare.read_contacts(con, columns)
+        dropped = prepare.drop_common(con, columns)
     mode = prepare.read_names(con, columns, is_russian)
     design = prepare.design(con, columns, mode, also)
+    if has_nameless:
+        con.execute("delete from named where rid in (select rid from nameless)")
+    compare.features(con, design)
     summary["dropped"] = [vars(entry) for entry in dropped]
     summary["comparisons"] = dict(design.why)
+    return design
+
+
+def _link(
+    con: duckdb.DuckDBPyConnection,
+    design: Design,
+    threshold: float | None,
+    say: Progress,
+    summary: dict[str, Any],
+) -> np.ndarray:
+    """A group for each rid."""
     summary["candidate_pairs"] = 0
-    if records < 2 or not design.comparisons:
+    if _count(con, "features") < 2 or not design.comparisons:
         summary["threshold_why"] = "nothing to compare: every record is a customer of its own"
-        return np.arange(records + 1)
-    compare.features(con, design)
+        return np.arange(summary["records"] + 1)
     say("learning how much each column tells")
     fitted = fit.fit(con, design)
     say("finding pairs to compare")
@@ -251,7 +224,7 @@ def _by_columns(
     summary["left_out_blocks"] = sum(blocking.left_out.values())
     summary["weights"] = _weights(design, fitted)
     say("grouping")
-    return _group(con, records, fitted, threshold, summary)
+    return _group(con, _count(con, "features"), fitted, threshold, summary)
 
 
 def _weights(design: Design, fitted: fit.Fitted) -> dict[str, dict[str, float]]:
@@ -286,7 +259,7 @@ def _group(
     one_of = _sources_without_duplicates(con, pairs, weight, summary)
     if one_of is not None:
         weight = np.where(pairs["is_within"].astype(bool) & (one_of[left] >= 0), group.APART, weight)
-    found = group.group(records + 1, left, right, weight, threshold=threshold, one_of=one_of)
+    found = group.group(summary["records"] + 1, left, right, weight, threshold=threshold, one_of=one_of)
     summary["threshold"] = round(found.threshold, 4)
     summary["threshold_why"] = (
         "given"

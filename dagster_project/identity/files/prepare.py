@@ -58,7 +58,7 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
             create or replace table named as
             select f.*, c.given, c.givens, c.given as given_key, c.family, c.families, c.family as family_key,
                 coalesce(c.patronymic, c.patronymic_initial) as middle
-            from fields f left join cards c using (source_system, source_record_id)
+            from fields f join numbered_cards n using (rid) join cards c on c.rid = n.card
             """
         )
         return "parts"
@@ -138,6 +138,45 @@ def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> Non
                   from fields) d where d.rid = fields.rid
             """
         )
+
+
+def take_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
+    """What the daily step reads of a card: contacts without placeholders, dates, homes, in `fields`."""
+    for column, kind in (
+        ("phone", "phone"),
+        ("email", "email"),
+        ("loyalty_card", "loyalty_card"),
+        ("tax_id", "tax_id"),
+    ):
+        if column in columns:
+            con.execute(
+                f"""
+                update fields set {column} = (
+                    select min(h.value) from numbered_cards n join held h on h.rid = n.card
+                    where n.rid = fields.rid and h.kind = '{kind}')
+                """
+            )
+    taken = {
+        "birth_date": "cast(c.birth_date as varchar)",
+        "city": "c.city",
+        "street": "nullif(concat_ws(' ', c.street, c.house, c.flat), '')",
+        "gender": "c.gender",
+    }
+    chosen = ", ".join(f"{column} = {sql}" for column, sql in taken.items() if column in columns)
+    if chosen:
+        con.execute(
+            f"update fields set {chosen} from numbered_cards n join cards c on c.rid = n.card where n.rid = fields.rid"
+        )
+
+
+def told_placeholders(con: duckdb.DuckDBPyConnection) -> list[Dropped]:
+    """What the daily step took for placeholders."""
+    return [
+        Dropped(kind, values, int(records))
+        for kind, values, records in con.execute(
+            "select kind, count(*), coalesce(sum(cards), 0) from placeholders group by 1 order by 1"
+        ).fetchall()
+    ]
 
 
 def drop_common(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[Dropped]:
