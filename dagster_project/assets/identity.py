@@ -64,6 +64,7 @@ def resolve_identities(
             context.run_id,
             company_phones=environment.settings.company_phone_list,
             progress=context.log.info,
+            state_folder=environment.settings.home / "identity",
         )
     figures: dict[str, Any] = {
         name: value

@@ -28,6 +28,7 @@ from dagster_project.identity import (
     standardise,
     state,
 )
+from dagster_project.identity.estimate import Estimate, estimate, weight_counts
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.model import Model
 from dagster_project.identity.registry import Previous
@@ -79,6 +80,8 @@ class Outcome:
     household_report: pa.Table
     reviews: int
     counts: dict[str, int]
+    estimate: Estimate
+    weights: list[int]
     statements: tuple[str, ...]
 
 
@@ -723,12 +726,13 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         create or replace table then_edges as
         from state.edges where rid_l in (select rid from reached_cards) or rid_r in (select rid from reached_cards);
 
+        create or replace table left_scope as select pid from left_late union select pid from dead;
+        create or replace table new_judged as select {state.JUDGED} from judged;
         create or replace table new_review as
         select *, {state.REVIEW_DIGEST} as digest from review
         where pid_l in (select pid from scope) or pid_r in (select pid from scope);
         create or replace table then_review as
-        from state.review where pid_l in (select pid from left_late union select pid from dead)
-            or pid_r in (select pid from left_late union select pid from dead);
+        from state.review where pid_l in (select pid from left_scope) or pid_r in (select pid from left_scope);
 
         create or replace table customer_rows as
         select * from customers_now except select * from named_before;
@@ -778,6 +782,7 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             """,
         ),
     )
+    _look_at_all(con)
     return Outcome(
         record_customers=Delta(
             _arrow(
@@ -789,7 +794,7 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             ).cast(registry.RECORD_CUSTOMERS),
             _arrow(
                 con,
-                "select source_system, source_record_id from was_before where rid not in (select rid from clustered)",
+                "select source_system, source_record_id from was_before where rid not in (select rid from new_clustered)",
             ),
         ),
         record_identifiers=Delta(
@@ -825,6 +830,8 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         household_report=_arrow(con, "select * from household_report order by 1"),
         reviews=_count(con, "state.review") - _count(con, "then_review") + _count(con, "new_review"),
         counts=counts,
+        estimate=estimate(con),
+        weights=weight_counts(con),
         statements=tuple(_statements()),
     )
 
@@ -851,6 +858,7 @@ def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "merged": kinds.get("merged", 0),
         "split": kinds.get("split", 0),
         "retired": kinds.get("retired", 0),
+        "churned": registry.churned(con),
     }
 
 
@@ -864,12 +872,19 @@ def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return link.blocking_report(con)
 
 
-def _households(con: duckdb.DuckDBPyConnection) -> Delta:
-    """Households of everybody: what they share reaches too far to be followed, and is quickly found."""
+def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
+    """From here the session's names stand for everybody: for what reaches too far to be followed."""
     con.execute(
         """
         create or replace table scope_customers as from cluster_customers;
-        drop table cards; drop table held; drop table clustered; drop table cluster_customers; drop table customers_now;
+        drop table cards; drop table held; drop table judged; drop table everyone; drop table clusters;
+        create view everyone as from now_everyone;
+        create view clusters as select pid, cluster from now_late;
+        create view judged as
+        select * from state.judged
+        where pid_l not in (select pid from left_scope) and pid_r not in (select pid from left_scope)
+        union all by name select * from new_judged;
+        drop table clustered; drop table cluster_customers; drop table customers_now;
         create view cards as
         select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
         from now_cards;
@@ -886,6 +901,9 @@ def _households(con: duckdb.DuckDBPyConnection) -> Delta:
         """
     )
     households.find_households(con)
+
+
+def _households(con: duckdb.DuckDBPyConnection) -> Delta:
     return Delta(
         _arrow(con, "select * from households except select * from state.households").cast(
             households.HOUSEHOLDS
@@ -904,6 +922,7 @@ def _statements() -> list[str]:
         return [f"delete from state.{table} where {where}", f"insert into state.{table} by name {rows}"]
 
     touched = "rid in (select rid from touched)"
+    left_scope = "pid_l in (select pid from left_scope) or pid_r in (select pid from left_scope)"
     return [
         *replaced("cards", touched, "from new_cards"),
         *replaced("held", touched, "from new_held"),
@@ -949,9 +968,8 @@ def _statements() -> list[str]:
             "rid_l in (select rid from reached_cards) or rid_r in (select rid from reached_cards)",
             "select rid_l, rid_r, is_used, digest from new_edges",
         ),
-        "delete from state.review where pid_l in (select pid from left_late union select pid from dead)"
-        " or pid_r in (select pid from left_late union select pid from dead)",
-        "insert into state.review by name select pid_l, pid_r, digest from new_review",
+        *replaced("judged", left_scope, "from new_judged"),
+        *replaced("review", left_scope, "select pid_l, pid_r, digest from new_review"),
         *replaced("record_customers", "rid in (select rid from reached)", "from record_customers"),
         *replaced(
             "customers", "customer_id in (select customer_id from customer_rows)", "from customer_rows"

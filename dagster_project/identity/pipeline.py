@@ -7,6 +7,7 @@ Belongs here: reading, skipping, resolving and writing as one run. Does not belo
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +15,10 @@ import pyarrow as pa
 from dagster_project.identity import store
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import drift
+from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
 from dagster_project.identity.model import Model, train_model
 from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve
+from dagster_project.identity.state import State
 from dagster_project.identity.store import RunSummary
 from dagster_project.warehouse import Warehouse
 
@@ -26,62 +29,183 @@ def refresh(
     *,
     company_phones: Sequence[str] = (),
     progress: Progress | None = None,
+    state_folder: Path | None = None,
 ) -> RunSummary:
     """Resolves intermediate.customer_records and writes schema identity, all or nothing.
 
     Trains a model if there is none. Where neither cards nor decisions nor model changed since the last run it
-    skips and says so. Raises WarehouseError where the cards are missing.
+    skips and says so. With a `state_folder`, where it keeps what it knows, its work follows what changed; the result
+    is the same without. Raises WarehouseError where the cards are missing.
     """
     say = progress or (lambda _: None)
     started_at = dt.datetime.now(dt.UTC)
     store.ensure_tables(warehouse)
-    records, identifiers = store.read_cards(warehouse)
-    decisions = store.read_decisions(warehouse)
-    con = connect()
-    prepared = False
     model = store.read_model(warehouse)
-    if model is None:
-        say("no model yet: training one")
-        prepare(con, records, identifiers, decisions, company_phones)
-        prepared = True
-        model = _train(warehouse, con, started_at)
-    fingerprint = _fingerprint(con, records, identifiers, decisions, model, company_phones)
-    last = store.last_run(warehouse)
-    if last is not None and last.fingerprint == fingerprint:
-        say("nothing changed since the last run: skipped")
-        summary = _skipped(last, run_id, started_at)
-        store.write_run(warehouse, summary, None)
-        return summary
-    if not prepared:
-        prepare(con, records, identifiers, decisions, company_phones)
-    resolution = resolve(
-        records,
-        identifiers,
-        model,
-        decisions,
-        store.read_previous(warehouse),
-        run_id=run_id,
-        at=started_at,
-        company_phones=company_phones,
-        progress=progress,
-        con=con,
-    )
-    summary = RunSummary(
-        run_id=run_id,
-        started_at=started_at,
-        finished_at=dt.datetime.now(dt.UTC),
-        model_version=model.version,
-        is_skipped=False,
-        fingerprint=fingerprint,
-        report=_report(resolution),
-        estimated_precision=resolution.estimate.precision,
-        estimated_recall=resolution.estimate.recall,
-        weight_drift=drift(model.training.get("weights", resolution.weights), resolution.weights),
-        **resolution.counts,
-    )
-    store.write_run(warehouse, summary, resolution)
+    decisions = store.read_decisions(warehouse)
+    with store.reading(warehouse) as reader, connect() as con:
+        records: pa.Table | None = None
+        if model is None:
+            say("no model yet: training one")
+            records, identifiers = reader.cards()
+            prepare(con, records, identifiers, decisions, company_phones)
+            model = _train(warehouse, con, started_at)
+        _digest(con, reader)
+        fingerprint = _fingerprint(con, decisions, model, company_phones)
+        last = store.last_run(warehouse)
+        if last is not None and last.fingerprint == fingerprint:
+            say("nothing changed since the last run: skipped")
+            summary = _skipped(last, run_id, started_at)
+            store.write_run(warehouse, summary, None)
+            return summary
+        state = _state(state_folder, model, company_phones)
+        settled = store.last_run(warehouse, skipped=False)
+        result: Resolution | Outcome | None = None
+        if state is not None and settled is not None and state.attach(con, settled.run_id):
+            result = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
+            if result is None:
+                con.execute("detach state")
+        if result is None:
+            if records is None:
+                records, identifiers = reader.cards()
+                prepare(con, records, identifiers, decisions, company_phones)
+            result = resolve(
+                records,
+                identifiers,
+                model,
+                decisions,
+                store.read_previous(warehouse),
+                run_id=run_id,
+                at=started_at,
+                company_phones=company_phones,
+                progress=progress,
+                con=con,
+            )
+            if state is not None:
+                _number(con, records)
+                state.make(con, run_id, "numbered_digests")
+        summary = RunSummary(
+            run_id=run_id,
+            started_at=started_at,
+            finished_at=dt.datetime.now(dt.UTC),
+            model_version=model.version,
+            is_skipped=False,
+            fingerprint=fingerprint,
+            report=_report(result),
+            estimated_precision=result.estimate.precision,
+            estimated_recall=result.estimate.recall,
+            weight_drift=drift(model.training.get("weights", result.weights), result.weights),
+            **result.counts,
+        )
+        store.write_run(warehouse, summary, result)
+        if isinstance(result, Outcome) and state is not None:
+            state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
+        elif state is not None:
+            state.publish()
     say("written")
     return summary
+
+
+def _state(folder: Path | None, model: Model, company_phones: Sequence[str]) -> State | None:
+    if folder is None:
+        return None
+    basis = {"rules": RULES_VERSION, "model": model.version, "company_phones": str(sorted(company_phones))}
+    return State(folder / "state.duckdb", basis)
+
+
+def _follow(
+    con: duckdb.DuckDBPyConnection,
+    reader: store.Reader,
+    model: Model,
+    decisions: pa.Table,
+    run_id: str,
+    at: dt.datetime,
+    company_phones: Sequence[str],
+    say: Progress,
+) -> Outcome | None:
+    """What follows from what changed since the attached state; None: so much that all is to be done again."""
+    con.execute(
+        """
+        create or replace table changed_hashes as
+        select card_hash from (
+            select card_hash, digest from digests union all select distinct card_hash, digest from state.digests
+        ) group by card_hash having count(*) <> 2 or min(digest) <> max(digest)
+        """
+    )
+    changed = con.sql("from changed_hashes").to_arrow_table()
+    known = con.execute("select count(*) from state.digests").fetchall()[0][0]
+    if changed.num_rows > 100 + MAX_SHARE * known:
+        return None
+    say(f"{changed.num_rows} cards changed since the last run")
+    records, identifiers = reader.cards(changed.column("card_hash").combine_chunks())
+    _number(con, records)
+    gone = con.sql(
+        """
+        select rid from state.digests where card_hash in (select card_hash from changed_hashes)
+            and rid not in (select rid from numbered_digests)
+        """
+    ).to_arrow_table()
+
+    def fetch(rids: pa.Table) -> tuple[pa.Table, pa.Table]:
+        con.register("asked", rids)
+        hashes = con.sql(
+            "select card_hash from state.digests where rid in (select rid from asked)"
+        ).to_arrow_table()
+        con.unregister("asked")
+        return reader.cards(hashes.column("card_hash").combine_chunks())
+
+    try:
+        return resolve_changes(
+            con,
+            Change(records, identifiers, gone, fetch),
+            model,
+            decisions,
+            run_id=run_id,
+            at=at,
+            company_phones=company_phones,
+            progress=say,
+        )
+    except TooMuchChanged:
+        say("they touch too many others: everything is resolved anew")
+        return None
+
+
+def _digest(con: duckdb.DuckDBPyConnection, reader: store.Reader) -> None:
+    """Makes `digests` (card_hash, digest): one figure for all that a card and its identifiers say."""
+    cards, identifiers = reader.digests()
+    con.register("card_digests", cards)
+    con.register("identifier_digests", identifiers)
+    con.execute(
+        """
+        create table digests as
+        with further as (
+            select card_hash, sum(digest::hugeint) as digest from identifier_digests group by card_hash
+        )
+        -- Two cards of one hash are told apart by neither: together they change.
+        select card_hash, hash(sum(c.digest::hugeint), any_value(f.digest)) as digest
+        from card_digests c left join further f using (card_hash) group by card_hash
+        """
+    )
+    con.unregister("card_digests")
+    con.unregister("identifier_digests")
+
+
+def _number(con: duckdb.DuckDBPyConnection, records: pa.Table) -> None:
+    """Makes `numbered_digests` (card_hash, digest, rid) of the cards in `records`."""
+    con.register("incoming", records)
+    con.execute(
+        """
+        create or replace table numbered_digests as
+        select d.card_hash, d.digest, card_key(i.source_system, i.source_record_id) as rid
+        from incoming i join digests d using (card_hash)
+        """
+    )
+    con.unregister("incoming")
+
+
+_DIGESTS_FOLLOW = (
+    "delete from state.digests where card_hash in (select card_hash from changed_hashes)",
+    "insert into state.digests by name from numbered_digests",
+)
 
 
 def train(
@@ -105,20 +229,15 @@ def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime
 
 
 def _fingerprint(
-    con: duckdb.DuckDBPyConnection,
-    records: pa.Table,
-    identifiers: pa.Table,
-    decisions: pa.Table,
-    model: Model,
-    company_phones: Sequence[str],
+    con: duckdb.DuckDBPyConnection, decisions: pa.Table, model: Model, company_phones: Sequence[str]
 ) -> str:
     """One text for all that a result depends on, whatever the order of rows."""
     digest = hashlib.sha256(f"{RULES_VERSION}|{model.version}|{sorted(company_phones)}".encode())
-    for table in (records, identifiers, decisions):
-        con.register("incoming", table)
-        row = con.execute("select count(*), sum(hash(t)), bit_xor(hash(t)) from incoming t").fetchall()[0]
-        con.unregister("incoming")
+    con.register("incoming", decisions)
+    for table in ("digests", "incoming"):
+        row = con.execute(f"select count(*), sum(hash(t)), bit_xor(hash(t)) from {table} t").fetchall()[0]
         digest.update(str(row).encode())
+    con.unregister("incoming")
     return digest.hexdigest()
 
 
@@ -146,20 +265,20 @@ def _skipped(last: RunSummary, run_id: str, started_at: dt.datetime) -> RunSumma
     )
 
 
-def _report(resolution: Resolution) -> dict[str, object]:
+def _report(result: Resolution | Outcome) -> dict[str, object]:
     """Counts only: the values themselves are personal data."""
     placeholders: dict[str, int] = {}
-    for row in resolution.placeholders.select(["kind", "reason"]).to_pylist():
+    for row in result.placeholders.select(["kind", "reason"]).to_pylist():
         name = f"{row['kind']}:{row['reason']}"
         placeholders[name] = placeholders.get(name, 0) + 1
     return {
         "placeholders": placeholders,
-        "dropped_blocks": {r["rule"]: r["dropped_values"] for r in resolution.blocking_report.to_pylist()},
+        "dropped_blocks": {r["rule"]: r["dropped_values"] for r in result.blocking_report.to_pylist()},
         "left_out_of_households": dict(
             zip(
-                *(resolution.household_report.column(name).to_pylist() for name in ("what", "count")),
+                *(result.household_report.column(name).to_pylist() for name in ("what", "count")),
                 strict=True,
             )
         ),
-        "review_queue": resolution.review_queue.num_rows,
+        "review_queue": result.reviews,
     }

@@ -66,6 +66,11 @@ class Resolution:
     households: pa.Table
     household_report: pa.Table
     counts: dict[str, int]
+
+    @property
+    def reviews(self) -> int:
+        return self.review_queue.num_rows
+
     estimate: Estimate
     weights: list[int]
 

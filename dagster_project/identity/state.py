@@ -19,6 +19,7 @@ import duckdb
 LAYOUT = 1
 EDGE_DIGEST = "hash(linked_by, match_weight, match_probability, is_used, rejected_by, comparisons)"
 REVIEW_DIGEST = "hash(reason, match_probability, gain)"
+JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
 # Table → SQL that makes it of a full run's session.
 TABLES = {
     # As written: placeholders and default dates are taken out where they are used.
@@ -47,6 +48,7 @@ TABLES = {
     "ambiguous": "select * from ambiguous",
     "clustered": "select * from clustered",
     "edges": f"select rid_l, rid_r, is_used, {EDGE_DIGEST} as digest from edges",
+    "judged": f"select {JUDGED} from judged",
     "review": f"select pid_l, pid_r, {REVIEW_DIGEST} as digest from review",
     "record_customers": "select * from record_customers",
     "customers": "select * from customers_now",

@@ -3,9 +3,10 @@
 Belongs here: DDL and the movement of tables. Does not belong here: what they hold (resolution.py, registry.py).
 """
 
+import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from dagster_project.errors import WarehouseError
 from dagster_project.identity import registry, views
 from dagster_project.identity.decisions import DECISIONS, Key
+from dagster_project.identity.incremental import Delta, Outcome
 from dagster_project.identity.model import TERM_FREQUENCIES, Model
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution
@@ -138,6 +140,73 @@ def ensure_tables(warehouse: Warehouse) -> None:
         connection.exec_driver_sql(views.DDL)
 
 
+@contextlib.contextmanager
+def reading(warehouse: Warehouse) -> Iterator["Reader"]:
+    """The cards as they are at one moment, however often they are asked for."""
+    with warehouse.arrow() as connection, connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read")
+        yield Reader(cursor)
+        connection.rollback()
+
+
+class Reader:
+    """intermediate.customer_records (live ones) and their identifiers, within one transaction.
+
+    card_hash stands for a card's key, digest for all that a row says. Raises WarehouseError where they are missing.
+    """
+
+    def __init__(self, cursor: adbc.Cursor) -> None:
+        self._cursor = cursor
+
+    def digests(self) -> tuple[pa.Table, pa.Table]:
+        """(card_hash, digest) of every card, and of every identifier."""
+        return (
+            self._read(f"select {_CARD_HASH}, {_digest(RECORD_COLUMNS)} from {_RECORDS}"),
+            self._read(f"select {_CARD_HASH}, {_digest(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}"),
+        )
+
+    def cards(self, hashes: pa.Array | None = None) -> tuple[pa.Table, pa.Table]:
+        """Records, with card_hash, and identifiers: of every card, or of those with `hashes`."""
+        among = ""
+        if hashes is not None:
+            _stage(self._cursor, "wanted_hashes", pa.table({"card_hash": hashes}))
+            self._cursor.execute("drop table if exists wanted_cards")
+            self._cursor.execute(
+                f"create temporary table wanted_cards as select source_system, source_record_id from {_RECORDS}"
+                f" and {_HASH} in (select card_hash from wanted_hashes)"
+            )
+            self._cursor.execute("analyze wanted_cards")
+            among = " and (source_system, source_record_id) in (select source_system, source_record_id from wanted_cards)"
+        return (
+            self._read(f"select {_CARD_HASH}, {', '.join(RECORD_COLUMNS)} from {_RECORDS}{among}"),
+            self._read(f"select {', '.join(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}{among}"),
+        )
+
+    def _read(self, query: str) -> pa.Table:
+        try:
+            self._cursor.execute(query)
+            return self._cursor.fetch_arrow_table()
+        except adbc.ProgrammingError as error:
+            raise _unreadable() from error
+
+
+_RECORDS = f"{INTERMEDIATE}.customer_records where deleted_at is null"
+_IDENTIFIERS = f"{INTERMEDIATE}.customer_record_identifiers where true"
+_HASH = "hash_record_extended(row(source_system, source_record_id), 0)"
+_CARD_HASH = f"{_HASH} as card_hash"
+
+
+def _digest(columns: Sequence[str]) -> str:
+    return f"hash_record_extended(row({', '.join(columns)}), 0) as digest"
+
+
+def _unreadable() -> WarehouseError:
+    return WarehouseError(
+        f"{INTERMEDIATE}.customer_records or customer_record_identifiers cannot be read as the contract has them.",
+        "Build them first: `c360 dbt build --select staging intermediate`.",
+    )
+
+
 def read_cards(warehouse: Warehouse, only: Sequence[Key] | None = None) -> tuple[pa.Table, pa.Table]:
     """intermediate.customer_records (live ones; of keys `only` if given) and their identifiers.
 
@@ -152,10 +221,7 @@ def read_cards(warehouse: Warehouse, only: Sequence[Key] | None = None) -> tuple
             f"select {', '.join(IDENTIFIER_COLUMNS)} from {INTERMEDIATE}.customer_record_identifiers where true{chosen}"
         )
     except adbc.ProgrammingError as error:
-        raise WarehouseError(
-            f"{INTERMEDIATE}.customer_records or customer_record_identifiers cannot be read as the contract has them.",
-            "Build them first: `c360 dbt build --select staging intermediate`.",
-        ) from error
+        raise _unreadable() from error
     return records, identifiers
 
 
@@ -228,32 +294,36 @@ def write_model(warehouse: Warehouse, model: Model) -> None:
         connection.commit()
 
 
-def last_run(warehouse: Warehouse) -> RunSummary | None:
-    """The last run that finished, skipped ones included."""
+def last_run(warehouse: Warehouse, skipped: bool = True) -> RunSummary | None:
+    """The last run that finished, skipped ones included unless told not to."""
     names = ", ".join(RunSummary.__dataclass_fields__)
     with warehouse.begin() as connection:
         row = connection.execute(
-            sa.text(f"select {names} from {IDENTITY}.runs order by started_at desc, finished_at desc limit 1")
+            sa.text(
+                f"select {names} from {IDENTITY}.runs where :skipped or not is_skipped"
+                " order by started_at desc, finished_at desc limit 1"
+            ),
+            {"skipped": skipped},
         ).one_or_none()
     return None if row is None else RunSummary(**row._mapping)
 
 
-def write_run(warehouse: Warehouse, summary: RunSummary, resolution: Resolution | None) -> None:
+def write_run(warehouse: Warehouse, summary: RunSummary, result: Resolution | Outcome | None) -> None:
     """Writes everything of a run in one transaction; a kill before its end leaves the last state whole.
 
-    resolution None (a skipped run) writes the row of identity.runs alone. Rows that did not change are not touched.
+    result None (a skipped run) writes the row of identity.runs alone. Rows that did not change are not touched.
     """
     with warehouse.arrow() as connection:
         with connection.cursor() as cursor:
             cursor.execute(f"select pg_advisory_xact_lock({_LOCK})")
-            if resolution is not None:
-                for statement in _run_statements(cursor, summary, resolution):
+            if result is not None:
+                for statement in _run_statements(cursor, summary, result):
                     cursor.execute(statement)
             _write_summary(cursor, summary)
         connection.commit()
 
 
-def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolution) -> Iterable[str]:
+def _run_statements(cursor: adbc.Cursor, summary: RunSummary, result: Resolution | Outcome) -> Iterable[str]:
     # A decision meets the links that stood when it was taken: before this run changes them.
     yield (
         f"insert into {IDENTITY}.reviewed_pairs (decision_id, were_linked, run_id)"
@@ -267,31 +337,38 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, resolution: Resolu
     )
     # The first run of a model is what its later runs are compared with.
     yield (
-        f"update {IDENTITY}.models set training = training || '{json.dumps({'weights': resolution.weights})}'::jsonb"
+        f"update {IDENTITY}.models set training = training || '{json.dumps({'weights': result.weights})}'::jsonb"
         f" where model_version = '{summary.model_version}' and not training ? 'weights'"
     )
-    key = ("source_system", "source_record_id")
-    pair = tuple(f"{name}_{side}" for side in "lr" for name in key)
-    for table, rows, keys in (
-        ("record_customers", resolution.record_customers, key),
-        ("record_identifiers", resolution.record_identifiers, (*key, "kind", "value")),
-        ("departed_records", resolution.departed, key),
-        ("customers", resolution.customers, ("customer_id",)),
-        ("households", resolution.households, ("customer_id",)),
-        ("edges", resolution.edges, pair),
-        ("review_queue", resolution.review_queue, pair),
-    ):
-        if _is_empty(cursor, table):
+    for table, (field, keys) in _TABLES.items():
+        rows = getattr(result, field)
+        if isinstance(rows, Delta):
+            yield from _followed(cursor, table, rows, keys)
+        elif _is_empty(cursor, table):
             _append(cursor, table, rows)
         else:
             _stage(cursor, f"new_{table}", rows)
             yield from _replaced(table, rows.column_names, keys)
-    _stage(cursor, "new_events", resolution.events)
+    _stage(cursor, "new_events", result.events)
     yield (
         f"insert into {IDENTITY}.customer_id_events (run_id, at, kind, customer_id, other_customer_id, records)"
         f" select '{summary.run_id}', '{summary.started_at.isoformat()}', kind, customer_id, other_customer_id, records"
         " from new_events order by kind, customer_id"
     )
+
+
+_KEY = ("source_system", "source_record_id")
+_PAIR_KEY = tuple(f"{name}_{side}" for side in "lr" for name in _KEY)
+# Table → the result's field, and its key.
+_TABLES = {
+    "record_customers": ("record_customers", _KEY),
+    "record_identifiers": ("record_identifiers", (*_KEY, "kind", "value")),
+    "departed_records": ("departed", _KEY),
+    "customers": ("customers", ("customer_id",)),
+    "households": ("households", ("customer_id",)),
+    "edges": ("edges", _PAIR_KEY),
+    "review_queue": ("review_queue", _PAIR_KEY),
+}
 
 
 def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
@@ -308,9 +385,33 @@ def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
     cursor.adbc_ingest(table, rows, mode="append", db_schema_name=IDENTITY)
 
 
+def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ...]) -> Iterable[str]:
+    """SQL that takes out of identity.<table> what is gone, unless it is among the new rows, and brings those in."""
+    if not delta.rows.num_rows and not delta.gone.num_rows:
+        return
+    _stage(cursor, f"new_{table}", delta.rows)
+    yield f"analyze new_{table}"
+    if delta.gone.num_rows:
+        _stage(cursor, f"gone_{table}", delta.gone)
+        yield f"analyze gone_{table}"
+        yield (
+            f"delete from {IDENTITY}.{table} t using gone_{table} g where {_match(delta.gone.column_names, 't', 'g')}"
+            f" and not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
+        )
+    yield _upserted(table, delta.rows.column_names, keys)
+
+
 def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable[str]:
     """SQL that brings identity.<table> to the rows of new_<table>, touching those that differ."""
-    match = " and ".join(f"t.{key} = n.{key}" for key in keys)
+    yield f"analyze new_{table}"
+    yield (
+        f"delete from {IDENTITY}.{table} t"
+        f" where not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
+    )
+    yield _upserted(table, columns, keys)
+
+
+def _upserted(table: str, columns: Sequence[str], keys: tuple[str, ...]) -> str:
     casts = {column: f"n.{column}" for column in columns} | {"comparisons": "n.comparisons::jsonb"}
     values = [column for column in columns if column not in keys and column != "run_id"]
     differs = (
@@ -318,15 +419,18 @@ def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable
         if values
         else "false"
     )
-    yield f"analyze new_{table}"
-    yield f"delete from {IDENTITY}.{table} t where not exists (select 1 from new_{table} n where {match})"
     # Compared before the conflict: a row that meets one is written, be it changed or not.
-    yield (
+    return (
         f"insert into {IDENTITY}.{table} ({', '.join(columns)})"
-        f" select {', '.join(casts[c] for c in columns)} from new_{table} n left join {IDENTITY}.{table} t on {match}"
+        f" select {', '.join(casts[c] for c in columns)}"
+        f" from new_{table} n left join {IDENTITY}.{table} t on {_match(keys, 't', 'n')}"
         f" where t.{keys[0]} is null or {differs}"
         f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in columns if c not in keys)}"
     )
+
+
+def _match(keys: Sequence[str], one: str, other: str) -> str:
+    return " and ".join(f"{one}.{key} = {other}.{key}" for key in keys)
 
 
 def _stage(cursor: adbc.Cursor, name: str, table: pa.Table) -> None:

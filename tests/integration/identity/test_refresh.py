@@ -15,10 +15,9 @@ from tests.unit.identity.people import company
 TIMES = ("created_at", "updated_at", "deleted_at")
 
 
-@pytest.fixture
-def filled(clean_warehouse: Warehouse) -> Warehouse:
-    """A warehouse with the cards of 150 invented people."""
-    records, identifiers, _ = company(150, seed=3)
+def fill(warehouse: Warehouse, people: int) -> None:
+    """Cards of so many invented people."""
+    records, identifiers, _ = company(people, seed=3)
     for name in RECORD_COLUMNS:
         if name not in records.column_names:
             kind = (
@@ -29,8 +28,14 @@ def filled(clean_warehouse: Warehouse) -> Warehouse:
                 else pa.string()
             )
             records = records.append_column(name, pa.nulls(records.num_rows, kind))
-    clean_warehouse.write(records.select(RECORD_COLUMNS), "intermediate", "customer_records")
-    clean_warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
+    warehouse.write(records.select(RECORD_COLUMNS), "intermediate", "customer_records")
+    warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
+
+
+@pytest.fixture
+def filled(clean_warehouse: Warehouse) -> Warehouse:
+    """A warehouse with the cards of 150 invented people."""
+    fill(clean_warehouse, 150)
     return clean_warehouse
 
 
