@@ -19,7 +19,7 @@ from dagster_project.assets.published import build_published_asset  # noqa: E402
 from dagster_project.assets.raw import build_raw_assets  # noqa: E402
 from dagster_project.checks import build_gates  # noqa: E402
 from dagster_project.config import load_settings  # noqa: E402
-from dagster_project.jobs import daily_refresh_job  # noqa: E402
+from dagster_project.jobs import daily_refresh_job, model_training_job  # noqa: E402
 from dagster_project.resources import Environment, RefreshLock  # noqa: E402
 from dagster_project.schedules import build_schedules  # noqa: E402
 from dagster_project.sources import load_sources  # noqa: E402
@@ -44,7 +44,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
             build_published_asset(),
         ],
         asset_checks=build_gates(),
-        jobs=[daily_refresh_job],
+        jobs=[daily_refresh_job, model_training_job],
         schedules=build_schedules(load_settings()),
         resources=resources,
         executor=dg.in_process_executor,

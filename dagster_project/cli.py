@@ -28,6 +28,7 @@ from rich.progress import (
 from dagster_project.commands.decide import app as decide_app
 from dagster_project.commands.link import link
 from dagster_project.commands.review import review
+from dagster_project.commands.train import train
 from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
@@ -42,6 +43,7 @@ app.add_typer(demo_app, name="demo")
 app.command()(link)
 app.add_typer(decide_app, name="decide")
 app.command()(review)
+app.command()(train)
 app.command()(why)
 console = Console(file=sys.stdout)
 

@@ -32,6 +32,11 @@ TABLES = {
 CONTRACTS = ("customer_records", "customer_record_identifiers")
 
 
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A PNG as Dagster's UI shows it."""
+    return dg.MetadataValue.md(f"![chart](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
 def identity_key(table: str) -> dg.AssetKey:
     return dg.AssetKey([LAYER, table])
 
@@ -56,7 +61,7 @@ def resolve_identities(
     context: dg.AssetExecutionContext, environment: Environment, refresh_lock: RefreshLock
 ) -> Iterator[dg.MaterializeResult]:
     from dagster_project import identity
-    from dagster_project.identity.charts import overview
+    from dagster_project.identity import charts
 
     with failing_clearly():
         summary = identity.refresh(
@@ -72,8 +77,9 @@ def resolve_identities(
         if isinstance(value, (int, float, str)) and name != "run_id"
     }
     if not summary.is_skipped:
-        picture = base64.b64encode(overview(environment.warehouse)).decode()
-        figures["overview"] = dg.MetadataValue.md(f"![linkage](data:image/png;base64,{picture})")
+        for draw in (charts.overview, charts.thresholds, charts.example):
+            if png := draw(environment.warehouse):
+                figures[draw.__name__] = picture(png)
     for table in TABLES:
         yield dg.MaterializeResult(
             asset_key=identity_key(table), metadata=figures if table == "record_customers" else {}

@@ -9,16 +9,18 @@ the one spelling of an identifier, as identity.record_identifiers has it.
 
 from dagster_project.identity.evaluate import Score, b_cubed, pairwise
 from dagster_project.identity.identifiers import canonical
-from dagster_project.identity.pipeline import refresh, train
+from dagster_project.identity.pipeline import refresh
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution, resolve
 from dagster_project.identity.store import RunSummary
+from dagster_project.identity.training import Training, train
 
 __all__ = [
     "Previous",
     "Resolution",
     "RunSummary",
     "Score",
+    "Training",
     "b_cubed",
     "canonical",
     "pairwise",

@@ -40,6 +40,7 @@ REASONS = {
     "gender_differs": "a man and a woman are two people",
     "patronymic_differs": "two different patronymics are two people",
     "birth_date_differs": "the dates of birth differ",
+    "family_name_differs": "the surnames differ, and nothing but the first name and the address agrees",
     "name_alone": "the name alone is no evidence: no phone, e-mail, address or date of birth agrees",
     "weak_bridge": "it would have been the only, weak link between two groups of cards",
     "cluster_too_large": "the customer would have had more cards than any person has",

@@ -18,9 +18,12 @@ import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
+from dagster_project.errors import IdentityError
 from dagster_project.identity.profiles import PROFILE_COLUMNS
 
 SEED = 360
+# Raised when keys or comparisons come to mean something else under the same names: older models are then refused.
+FORMAT = 1
 MAX_U_PAIRS = 7e5
 MAX_EM_PAIRS = 1e6
 # Beyond so many pairs only the likely ones get their weights by comparison.
@@ -29,6 +32,8 @@ _SCORED_COLUMNS = (
     *("unique_id", "given", "givens", "patronymic", "family", "families", "birth_date", "phones", "phone_1"),
     *("emails", "email_1", "mailboxes", "mailbox_1", "street", "house", "flat", "city"),
 )
+# No level's m falls below this part of its default.
+MIN_M_SHARE = 20
 TERM_FREQUENCY_COLUMNS = ("given", "family", "patronymic", "city")
 TERM_FREQUENCIES = pa.schema(
     [("column_name", pa.string()), ("value", pa.string()), ("frequency", pa.float64())]
@@ -158,7 +163,7 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
         " where is_strong order by unique_id"
     )
     linker = _linker(con, "training_profiles", _settings())
-    report: dict[str, Any] = {"profiles": strong, "sessions": {}, "defaults": []}
+    report: dict[str, Any] = {"format": FORMAT, "profiles": strong, "sessions": {}, "defaults": []}
     if strong >= 2:
         _quietly(
             linker.training.estimate_u_using_random_sampling, max_pairs=MAX_U_PAIRS, seed=SEED, num_chunks=1
@@ -187,6 +192,32 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(str(frequencies.to_pydict()).encode())
     return Model("m-" + digest.hexdigest()[:12], trained_at, settings, report, frequencies)
+
+
+def check(model: Model) -> None:
+    """Raises IdentityError where this code compares otherwise than the code that trained `model` did."""
+    trained = {
+        c["output_column_name"]: _levels(c["comparison_levels"]) for c in model.settings["comparisons"]
+    }
+    ours = {name: _levels(_comparison(name)["comparison_levels"]) for name in COMPARISONS}
+    differing = sorted(name for name in trained.keys() | ours.keys() if trained.get(name) != ours.get(name))
+    frequencies = set(model.term_frequencies["column_name"].to_pylist())
+    if model.training.get("format", FORMAT) != FORMAT:
+        reason = f"is of format {model.training['format']}, this code of format {FORMAT}"
+    elif differing:
+        reason = f"was trained by other code: it compares {', '.join(differing)} by other columns or levels"
+    elif unknown := sorted(frequencies - set(TERM_FREQUENCY_COLUMNS)):
+        reason = f"has frequencies of {', '.join(unknown)}, which this code does not weigh"
+    else:
+        return
+    raise IdentityError(
+        f"The model {model.version} {reason}.",
+        "Run `c360 train`: it trains a new one on the cards there are and puts it in use.",
+    )
+
+
+def _levels(levels: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(level["sql_condition"], level["label_for_charts"]) for level in levels]
 
 
 def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str | None = None) -> None:
@@ -392,6 +423,10 @@ def _mend(settings: dict[str, Any]) -> list[str]:
                 if not isinstance(level.get(key), float) or not 0 < level[key] <= 1:
                     level[key] = default
                     mended.append(f"{name}.{level['label_for_charts']}.{key[0]}")
+            # Where hardly any match has a level, training drives m to nothing, and one such pair is damned whatever else.
+            if level["m_probability"] < m / MIN_M_SHARE:
+                level["m_probability"] = m / MIN_M_SHARE
+                mended.append(f"{name}.{level['label_for_charts']}.m")
             # Random pairs hold a few true ones: in small data they would make a shared phone look common.
             u_seen = level["u_probability"]
             level["u_probability"] = max(u_seen - prior * level["m_probability"], min(u_seen, u))

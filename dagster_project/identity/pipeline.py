@@ -16,10 +16,11 @@ from dagster_project.identity import store
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
-from dagster_project.identity.model import Model, train_model
+from dagster_project.identity.model import Model, check, train_model
 from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve
 from dagster_project.identity.state import State
 from dagster_project.identity.store import RunSummary
+from dagster_project.identity.training import provenance
 from dagster_project.warehouse import Warehouse
 
 
@@ -35,7 +36,8 @@ def refresh(
 
     Trains a model if there is none. Where neither cards nor decisions nor model changed since the last run it
     skips and says so. With a `state_folder`, where it keeps what it knows, its work follows what changed; the result
-    is the same without. Raises WarehouseError where the cards are missing.
+    is the same without. Raises WarehouseError where the cards are missing, IdentityError where the model in use is
+    of other code.
     """
     say = progress or (lambda _: None)
     started_at = dt.datetime.now(dt.UTC)
@@ -48,7 +50,8 @@ def refresh(
             say("no model yet: training one")
             records, identifiers = reader.cards()
             prepare(con, records, identifiers, decisions, company_phones)
-            model = _train(warehouse, con, started_at)
+            model = _train(warehouse, con, started_at, records.num_rows)
+        check(model)
         _digest(con, reader)
         fingerprint = _fingerprint(con, decisions, model, company_phones)
         last = store.last_run(warehouse)
@@ -208,22 +211,9 @@ _DIGESTS_FOLLOW = (
 )
 
 
-def train(
-    warehouse: Warehouse, *, company_phones: Sequence[str] = (), progress: Progress | None = None
-) -> Model:
-    """Trains a model on the warehouse's cards and makes it the current one; the next refresh scores with it."""
-    store.ensure_tables(warehouse)
-    records, identifiers = store.read_cards(warehouse)
-    con = connect()
-    prepare(con, records, identifiers, store.read_decisions(warehouse), company_phones)
-    model = _train(warehouse, con, dt.datetime.now(dt.UTC))
-    if progress:
-        progress(f"trained {model.version} on {model.training['profiles']} profiles")
-    return model
-
-
-def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime) -> Model:
+def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime, cards: int) -> Model:
     model = train_model(con, at)
+    model.training.update(provenance(cards))
     store.write_model(warehouse, model)
     return model
 

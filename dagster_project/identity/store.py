@@ -268,22 +268,24 @@ def read_model(warehouse: Warehouse) -> Model | None:
     )
 
 
-def write_model(warehouse: Warehouse, model: Model) -> None:
-    """Stores `model` and makes it the current one; the same version again changes nothing but that."""
+def write_model(warehouse: Warehouse, model: Model, is_current: bool = True) -> None:
+    """Stores `model`, and makes it the current one if `is_current`; the same version again changes nothing but that."""
     frequencies = model.term_frequencies.append_column(
         "model_version", pa.array([model.version] * model.term_frequencies.num_rows, pa.string())
     )
     with warehouse.arrow() as connection:
         with connection.cursor() as cursor:
-            cursor.execute(f"update {IDENTITY}.models set is_current = false where is_current")
+            if is_current:
+                cursor.execute(f"update {IDENTITY}.models set is_current = false where is_current")
             cursor.execute(
-                f"insert into {IDENTITY}.models values ($1, $2::timestamptz, $3::jsonb, $4::jsonb, true)"
-                " on conflict (model_version) do update set is_current = true",
+                f"insert into {IDENTITY}.models values ($1, $2::timestamptz, $3::jsonb, $4::jsonb, $5)"
+                " on conflict (model_version) do update set is_current = models.is_current or excluded.is_current",
                 (
                     model.version,
                     model.trained_at.isoformat(),
                     json.dumps(model.settings),
                     json.dumps(model.training),
+                    is_current,
                 ),
             )
             _stage(cursor, "new_frequencies", frequencies)

@@ -68,6 +68,15 @@ def test_every_declared_table_is_an_asset(graph) -> None:
     assert declared == {tuple(key.path) for key in graph.get_all_asset_keys() if key.path[0] == "raw"}
 
 
+def test_a_model_is_trained_by_a_job_of_its_own(definitions: dg.Definitions) -> None:
+    training = definitions.resolve_job_def("model_training_job")
+    assert [node.name for node in training.nodes] == ["train_linkage_model"]
+    daily = definitions.resolve_job_def("daily_refresh_job")
+    assert not {node.name for node in daily.nodes} & {"train_linkage_model"}
+    # One at a time with the refresh, by Dagster's queue too.
+    assert training.tags.items() & daily.tags.items()
+
+
 def test_the_schedule_refreshes_everything_daily_in_the_configured_zone(
     definitions: dg.Definitions, graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,14 @@
 """The model: whole whatever happens in training."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
+from dagster_project.errors import IdentityError
 from dagster_project.identity import resolve
 from dagster_project.identity.engine import connect
-from dagster_project.identity.model import COMPARISONS, Model, train_model
+from dagster_project.identity.model import COMPARISONS, MIN_M_SHARE, Model, check, train_model
 from dagster_project.identity.resolution import prepare
 from tests.unit.identity.people import company
 
@@ -46,3 +48,22 @@ def test_training_leaves_none_of_splinks_tables_behind() -> None:
     train_model(con, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     left = [name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()]
     assert not [name for name in left if name.startswith("__splink__")]
+
+
+def test_no_level_speaks_as_if_it_were_impossible(model: Model) -> None:
+    """A level that no match of the training had must not damn a pair by itself."""
+    for comparison in model.settings["comparisons"]:
+        defaults = {label: m for label, _, m, _ in COMPARISONS[comparison["output_column_name"]][1]}
+        for level in comparison["comparison_levels"]:
+            if not level.get("is_null_level"):
+                assert level["m_probability"] >= 0.99 * defaults[level["label_for_charts"]] / MIN_M_SHARE
+
+
+def test_a_model_of_this_code_fits_and_one_of_another_does_not(model: Model) -> None:
+    check(model)
+    fewer = model.settings | {"comparisons": model.settings["comparisons"][1:]}
+    with pytest.raises(IdentityError, match="compares given") as error:
+        check(replace(model, settings=fewer))
+    assert "c360 train" in error.value.remedy
+    with pytest.raises(IdentityError, match="format 0"):
+        check(replace(model, training={"format": 0}))

@@ -1,0 +1,182 @@
+"""A new model on a real PostgreSQL: compared with the one in use, promoted or kept, and what other code's model says."""
+
+import json
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_project.assets.training import train_linkage_model
+from dagster_project.errors import IdentityError
+from dagster_project.identity import refresh, train, training
+from dagster_project.identity.model import Model, train_model
+from dagster_project.warehouse import Warehouse
+from tests.integration.identity.test_refresh import do, filled, rows
+from tests.unit.identity.people import company
+
+__all__ = ["filled"]
+
+CURRENT = "select model_version from identity.models where is_current"
+
+
+@pytest.fixture
+def model_matters(filled: Warehouse) -> Warehouse:
+    """ERP cards have an address as CRM's do, and neither phone nor e-mail: only the model links them."""
+    digits = "right(regexp_replace({}.phone, '[^0-9]', '', 'g'), 10)"
+    do(
+        filled,
+        "update intermediate.customer_records c set street = e.street, city = e.city from intermediate.customer_records e"
+        " where c.source_system = 'crm' and e.source_system = 'erp' and "
+        + " = ".join(map(digits.format, "ce")),
+    )
+    do(
+        filled,
+        "update intermediate.customer_records set phone = null, email = null where source_system = 'erp'",
+    )
+    refresh(filled, "r1")
+    return filled
+
+
+def worse(*arguments: Any) -> Model:
+    """A model that believes nobody: every level of every comparison speaks against a match."""
+    model = train_model(*arguments)
+    settings = json.loads(json.dumps(model.settings))
+    for comparison in settings["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            if "m_probability" in level:
+                level["m_probability"] = level["u_probability"] / 50
+    return Model("m-worse", model.trained_at, settings, model.training, model.term_frequencies)
+
+
+def test_the_same_cards_train_the_model_in_use(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    ((version,),) = rows(filled, CURRENT)
+    outcome = train(filled)
+    assert not outcome.is_promoted and "stays" in outcome.why
+    assert rows(filled, "select model_version from identity.models") == [(version,)]
+    assert refresh(filled, "r2").is_skipped
+
+
+def test_a_model_that_is_not_worse_is_promoted_and_the_next_refresh_scores_with_it(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    ((old,),) = rows(filled, CURRENT)
+    do(filled, "delete from intermediate.customer_records where hashtext(source_record_id) % 7 = 0")
+    truth = company(150, seed=3)[2]
+    outcome = train(filled, truth=truth)
+    figures = {figure.name: figure for figure in outcome.figures}
+    assert outcome.is_promoted and outcome.parent == old, outcome.why
+    # Cards that are gone count as not found.
+    assert figures["estimated F1"].before and 0.7 < figures["pairwise F1"].after < 0.9
+    assert figures["links gained"].after + figures["links lost"].after < 0.1 * figures["links"].after
+    assert rows(filled, CURRENT) == [(outcome.model.version,)]
+    ((kept,),) = rows(
+        filled, f"select training from identity.models where model_version = '{outcome.model.version}'"
+    )
+    cards = rows(filled, "select count(*) from intermediate.customer_records")[0][0]
+    assert (kept["parent"], kept["cards"]) == (old, cards)
+    assert {"rules_version", "profiles", "sessions", "weights", "verdict", "figures"} <= set(kept)
+    # Scoring never retrains.
+    assert refresh(filled, "r2").model_version == outcome.model.version
+    assert rows(filled, "select count(*) from identity.models") == [(2,)]
+
+
+def test_a_worse_model_is_kept_back_unless_forced(
+    model_matters: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((old,),) = rows(model_matters, CURRENT)
+    monkeypatch.setattr(training, "train_model", worse)
+    outcome = train(model_matters)
+    assert not outcome.is_promoted
+    assert outcome.why.startswith("Kept the model in use: estimated F1 went from 0.9")
+    assert rows(model_matters, CURRENT) == [(old,)]
+    assert rows(model_matters, "select training ->> 'verdict' from identity.models where not is_current") == [
+        (outcome.why,)
+    ]
+    assert refresh(model_matters, "r2").is_skipped
+    forced = train(model_matters, force=True)
+    assert forced.is_promoted and forced.why.startswith("Promoted by force: estimated F1")
+    assert rows(model_matters, CURRENT) == [("m-worse",)]
+
+
+def test_what_stewards_said_judges_both_models(
+    model_matters: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = rows(
+        model_matters,
+        "select source_system_l, source_record_id_l, source_system_r, source_record_id_r from identity.edges"
+        " where is_used and linked_by = 'splink' order by match_weight limit 2",
+    )
+    for a, b, c, d in pairs:
+        do(
+            model_matters,
+            "insert into identity.decisions (source_system_l, source_record_id_l, source_system_r, source_record_id_r,"
+            f" verdict, author) values ('{a}', '{b}', '{c}', '{d}', 'same', 'steward')",
+        )
+    monkeypatch.setattr(training, "train_model", worse)
+    (kept,) = [figure for figure in train(model_matters).figures if figure.name == "decisions kept"]
+    assert kept.before == 1 and kept.after < 1 and kept.is_worse
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "settings = jsonb_set(settings, '{comparisons,4,comparison_levels,1,sql_condition}', '\"phone_l = phone_r\"')",
+            "it compares phone by other columns",
+        ),
+        ("settings = settings #- '{comparisons,0}'", "it compares given by other columns"),
+        ("training = training || '{\"format\": 99}'", "is of format 99"),
+    ],
+)
+def test_a_model_of_other_code_is_refused_until_a_new_one_is_trained(
+    filled: Warehouse, change: str, words: str
+) -> None:
+    refresh(filled, "r1")
+    do(filled, f"update identity.models set {change}")
+    with pytest.raises(IdentityError, match=words) as error:
+        refresh(filled, "r2")
+    assert "c360 train" in error.value.remedy
+    assert rows(filled, "select count(*) from identity.runs") == [(1,)]
+
+
+def test_training_replaces_a_model_of_other_code(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    do(
+        filled,
+        "alter table identity.model_term_frequencies drop constraint if exists model_term_frequencies_model_version_fkey",
+    )
+    do(filled, "update identity.models set settings = settings #- '{comparisons,0}', model_version = 'm-old'")
+    outcome = train(filled)
+    assert outcome.is_promoted and "compares given by other columns" in outcome.why
+    assert refresh(filled, "r2").model_version == outcome.model.version
+
+
+def test_without_cards_there_is_nothing_to_train_on(filled: Warehouse) -> None:
+    do(filled, "truncate intermediate.customer_records")
+    with pytest.raises(IdentityError, match="no cards to train on"):
+        train(filled)
+
+
+def test_the_job_shows_what_came_of_it(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    do(filled, "delete from intermediate.customer_records where hashtext(source_record_id) % 7 = 0")
+
+    class Stub:
+        warehouse = filled
+
+        class settings:
+            company_phone_list = ()
+
+    context = dg.build_op_context()
+    train_linkage_model(context, environment=Stub(), refresh_lock=None)
+    shown = context.get_output_metadata("result")
+    assert shown["promoted"] is True and shown["why"].startswith("Promoted")
+    assert "data:image/png;base64," in shown["match_weights"].md_str
+    names = {
+        name
+        for (name,) in rows(
+            filled, "select family_name from intermediate.customer_records where family_name is not null"
+        )
+    }
+    text = str({key: value for key, value in shown.items() if key != "match_weights"})
+    assert names and not any(name in text for name in names)
