@@ -51,7 +51,9 @@ def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempP
         command = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
         command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        results = json.loads((target / "run_results.json").read_text())["results"]
+        written = target / "run_results.json"
+        # None where dbt cannot even read the project.
+        results = json.loads(written.read_text())["results"] if written.exists() else []
         statuses = {row["unique_id"]: row["status"] for row in results}
         return DbtRun(
             done.stdout,

@@ -208,7 +208,7 @@ def test_the_journey_starts_on_the_web_and_ends_in_the_store(built: Built) -> No
 def test_the_card_answers_with_everything(built: Built) -> None:
     (row,) = mart(built, "customer_card", "customer_id = 'C-ANNA'")
     card = row["card"]
-    assert (card["name"], card["phone"]) == ("Анна Орлова", "+79160000001")
+    assert (card["name"], card["phone"]) == ("Орлова Анна Павловна", "+79160000001")
     assert card["email"] == "anna@mail.example"
     assert card["notes"][0]["note"] == "Перезвонить вечером"
     assert card["orders"]["count"] == 4  # the one whose status nobody knows is no sale

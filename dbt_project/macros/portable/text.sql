@@ -34,3 +34,21 @@
 {% macro default__hash_key(columns) -%}
     md5(concat_ws('|'{% for column in columns %}, coalesce(cast({{ column }} as text), '~'){% endfor %}))
 {%- endmacro %}
+
+{#- How many words of two letters and more a text has. -#}
+{% macro word_count(column) -%}
+    {{ return(adapter.dispatch('word_count')(column)) }}
+{%- endmacro %}
+
+{% macro default__word_count(column) -%}
+    regexp_count({{ column }}, '[[:alpha:]]{2,}')
+{%- endmacro %}
+
+{#- A table of one column, `word`: the words of a text, for a lateral join. -#}
+{% macro words_of(column) -%}
+    {{ return(adapter.dispatch('words_of')(column)) }}
+{%- endmacro %}
+
+{% macro default__words_of(column) -%}
+    lateral regexp_split_to_table(btrim({{ column }}), '\s+') as words (word)
+{%- endmacro %}

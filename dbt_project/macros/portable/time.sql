@@ -37,3 +37,12 @@
 {% macro company_time_zone() -%}
     {{ env_var('C360_TIME_ZONE', '') or var('company_time_zone') }}
 {%- endmacro %}
+
+{#- The moment that times are counted from. -#}
+{% macro epoch() -%}
+    {{ return(adapter.dispatch('epoch')()) }}
+{%- endmacro %}
+
+{% macro default__epoch() -%}
+    timestamptz '1970-01-01 00:00:00+00'
+{%- endmacro %}

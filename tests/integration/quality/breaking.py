@@ -169,6 +169,11 @@ BREAKING: dict[str, dict[str, Rows]] = {
         },
         "customers are no more than cards": {"identity.runs": [{"customers": 2}]},
     },
+    "marts/customer_golden_field": {
+        "a golden field comes from a card of its customer": {
+            "marts_build.customer_golden_field": [{"customer_id": "another"}]
+        },
+    },
     "marts/dim_customer": {
         "every living customer of identity has a profile, and nobody else": {
             "identity.record_customers": [{}, {"source_record_id": "y", "customer_id": "z"}]
