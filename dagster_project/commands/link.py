@@ -99,9 +99,13 @@ def _write(table: Any, out: Path) -> None:
         ) from error
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def _show(console: Any, summary: dict[str, Any]) -> None:
     for file in summary["files"]:
-        console.print(f"[bold]{file['file']}[/]: {file['records']:,} records, {file['form']}")
+        console.print(f"[bold]{file['file']}[/]: {_many(file['records'], 'record')}, {file['form']}")
         if file["recognised"]:
             pairs = ", ".join(f"{theirs} → {ours}" for ours, theirs in file["recognised"].items())
             console.print(f"  recognised: {pairs}")
@@ -145,7 +149,7 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
     elif "threshold_why" in summary:
         console.print(summary["threshold_why"])
     console.print(
-        f"[bold]{summary['customers']:,} customers[/], the largest of {summary['largest_cluster']} records,"
+        f"[bold]{_many(summary['customers'], 'customer')}[/], the largest of {_many(summary['largest_cluster'], 'record')},"
         f" {summary['seconds']} s"
     )
     for name, score in summary.get("scores", {}).items():

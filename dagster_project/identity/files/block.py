@@ -15,9 +15,12 @@ from dagster_project.identity.files.compare import Design, Key
 
 # Files up to so many pairs are compared whole.
 ALL_PAIRS = 150_000
-# Pairs a record: of one rule, and of all together.
-RULE_PAIRS = 3
+# Candidate pairs a record in a small file; a large one has so many in all, or a few a record.
 TOTAL_PAIRS = 40
+LARGE_FILE_PAIRS = 4_000_000
+LARGE_TOTAL_PAIRS = 8
+# No rule gives more than this share of them.
+RULE_SHARE = 0.075
 MAX_BLOCK = 80
 
 
@@ -30,8 +33,13 @@ class Blocking:
     pairs: int = 0
 
 
+def bound(records: int) -> int:
+    """The most candidate pairs of a file."""
+    return min(TOTAL_PAIRS * records, max(LARGE_FILE_PAIRS, LARGE_TOTAL_PAIRS * records))
+
+
 def find_pairs(con: duckdb.DuckDBPyConnection, design: Design) -> Blocking:
-    """Makes `pairs` (pid_l < pid_r), at most TOTAL_PAIRS a record."""
+    """Makes `pairs` (pid_l < pid_r), no more than `bound`; a file of few records is compared whole."""
     result = Blocking()
     records = con.execute("select count(*) from features").fetchall()[0][0]
     if records * (records - 1) // 2 <= ALL_PAIRS:
@@ -49,14 +57,15 @@ def find_pairs(con: duckdb.DuckDBPyConnection, design: Design) -> Blocking:
         )
     con.execute("create or replace temp table met (pid_l integer, pid_r integer)")
     complete: set[frozenset[int]] = set()
-    budget = TOTAL_PAIRS * records
+    budget = bound(records)
+    rule_most = int(RULE_SHARE * budget)
     for size in (1, 2, 3):
         sized = []
         for rule in combinations(range(len(design.keys)), size):
             if not _is_useful(rule, design, complete):
                 continue
             sizes = _block_sizes(con, rule)
-            pairs, cap, dropped = _bounded(sizes, RULE_PAIRS * records)
+            pairs, cap, dropped = _bounded(sizes, rule_most)
             if not dropped:
                 complete.add(frozenset(rule))
             sized.append((pairs, rule, cap, dropped))
@@ -64,7 +73,7 @@ def find_pairs(con: duckdb.DuckDBPyConnection, design: Design) -> Blocking:
             name = " + ".join(design.keys[i].name for i in rule)
             if dropped:
                 result.left_out[name] = dropped
-            if pairs == 0 or budget <= 0:
+            if pairs == 0 or pairs > budget:
                 continue
             _meet(con, rule, cap)
             result.rules[name] = pairs

@@ -21,7 +21,7 @@ SESSION_PAIRS = 8_000
 ITERATIONS = 30
 # What the first guesses count for, in pairs: of m, and of u.
 GUESS = 10.0
-GUESS_U = 100.0
+GUESS_U = 500.0
 NOTHING = -1
 # A column that strangers agree on more often than this does not hold a household together.
 ANCHOR_U = 0.01
@@ -321,7 +321,7 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
             con.execute(
                 f"""
                 create or replace temp table tf_{c.name} as
-                select {c.frequency_column} as v, greatest((count(*) - 1 - {expected}) / {records},
+                select {c.frequency_column} as v, greatest((count(*) - 1 - {expected}) / ({records} + 100),
                     {min(u_same, 0.5 / records)}) as f
                 from features where {c.frequency_column} is not null group by 1
                 """

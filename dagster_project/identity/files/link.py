@@ -264,6 +264,8 @@ def _group(
     summary["threshold_why"] = (
         "given"
         if threshold is not None
+        else "even odds: the columns tell too little for a good F1"
+        if found.is_poor
         else f"the best F1 to be expected ({found.expected_f1:.3f}: precision {found.expected_precision:.3f},"
         f" recall {found.expected_recall:.3f})"
     )

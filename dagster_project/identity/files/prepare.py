@@ -227,7 +227,9 @@ def design(
     filled = _filled(con)
 
     def has(column: str) -> bool:
-        return filled.get(column, 0) > 1
+        # One value in all of many records tells nobody from anybody.
+        values, records = filled.get(column, (0, 0))
+        return values > 1 or 1 < records <= MAX_SHARING
 
     if names == "whole":
         chosen.add(*compare.whole_name(), "a name in one field, words in any order, short forms")
@@ -269,13 +271,12 @@ def design(
     return chosen
 
 
-def _filled(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Column → distinct values."""
+def _filled(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """Column → distinct values, records that have one."""
     names = [row[0] for row in con.execute("describe named").fetchall()]
-    row = con.execute(
-        "select " + ", ".join(f'count(distinct "{name}")' for name in names) + " from named"
-    ).fetchall()[0]
-    return dict(zip(names, row, strict=True))
+    counts = ", ".join(f'count(distinct "{name}"), count("{name}")' for name in names)
+    row = con.execute(f"select {counts} from named").fetchall()[0]
+    return {name: (row[2 * i], row[2 * i + 1]) for i, name in enumerate(names)}
 
 
 def _by_content(con: duckdb.DuckDBPyConnection, name: str, column: str) -> tuple:
