@@ -34,6 +34,13 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
 
     From `cards`, `held`, `clustered`, `cluster_customers`, `customers_now` and `decided`.
     """
+    find_relatives(con)
+    join_relatives(con)
+
+
+def find_relatives(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `relatives` (customer_l < customer_r, evidence) and `crowded_signs` (kind, value, material: shared by too
+    many), material being the place or the contact that a sign is made of."""
     con.execute(
         f"""
         create or replace temp table persons as
@@ -46,19 +53,23 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         from persons where street is not null and house is not null and coalesce(city, postcode) is not null;
 
         create or replace temp table household_signs as
-        select distinct 'home' as kind, building || '|' || flat as value, customer_id
+        select distinct 'home' as kind, building || '|' || flat as value, building as material, customer_id
         from addresses where flat is not null
         union all
-        select distinct 'house', building || '|' || family_, customer_id
+        select distinct 'house', building || '|' || family_, building, customer_id
         from addresses, unnest(families) t(family_)
         where building not in (select building from addresses where flat is not null)
         union all
-        select distinct 'contact', concat_ws('|', h.kind, h.value, family_), p.customer_id
+        select distinct 'contact', concat_ws('|', h.kind, h.value, family_), h.kind || '|' || h.value, p.customer_id
         from held h join persons p using (rid), unnest(p.families) t(family_)
         where h.kind in ('phone', 'email');
 
         create or replace temp table sign_sizes as
-        select kind, value, count(*) as customers from household_signs group by all having count(*) > 1;
+        select kind, value, min(material) as material, count(*) as customers from household_signs
+        group by kind, value having count(*) > 1;
+
+        create or replace table crowded_signs as
+        select kind, value, material from sign_sizes where customers > {MAX_SHARED};
 
         create or replace temp table neighbours as
         select l.customer_id as customer_l, r.customer_id as customer_r,
@@ -81,7 +92,7 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         select distinct least(l.customer_id, r.customer_id) as customer_l, greatest(l.customer_id, r.customer_id) as customer_r
         from decided d join persons l on l.rid = d.rid_l join persons r on r.rid = d.rid_r where d.verdict = 'different';
 
-        create or replace temp table relatives as
+        create or replace table relatives as
         select n.customer_l, n.customer_r, n.evidence
         from neighbours n
         join known_people l on l.customer_id = n.customer_l join known_people r on r.customer_id = n.customer_r
@@ -93,7 +104,14 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
                 or (n.customer_l, n.customer_r) in (select (customer_l, customer_r) from told_apart))
             -- Who lives elsewhere is of another household, though a parent may give them the same phone.
             and not (n.evidence = 3 and l.has_home and r.has_home);
+        """
+    )
 
+
+def join_relatives(con: duckdb.DuckDBPyConnection) -> None:
+    """From `relatives`, `crowded_signs` and `customers_now` to `households` and `household_report`."""
+    con.execute(
+        """
         create or replace temp table kin as
         select customer_id, cast(row_number() over (order by customer_id) - 1 as integer) as node
         from (select customer_l as customer_id from relatives union select customer_r from relatives);
@@ -121,8 +139,7 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         where g.members <= {MAX_MEMBERS};
 
         create or replace table household_report as
-        select 'shared_by_too_many:' || kind as what, count(*) as count from sign_sizes
-        where customers > {MAX_SHARED} group by kind
+        select 'shared_by_too_many:' || kind as what, count(*) as count from crowded_signs group by kind
         union all
         select 'too_large', count(distinct household) from grouped where members > {MAX_MEMBERS} having count(*) > 0;
         """

@@ -782,6 +782,19 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             """,
         ),
     )
+    departed = Delta(
+        _arrow(con, "select * from departed_now except select * exclude (rid) from departed_before").cast(
+            registry.DEPARTED
+        ),
+        _arrow(
+            con,
+            """
+            select source_system, source_record_id from departed_before
+            where (source_system, source_record_id) not in (select (source_system, source_record_id) from departed_now)
+            """,
+        ),
+    )
+    _find_households(con)
     _look_at_all(con)
     return Outcome(
         record_customers=Delta(
@@ -809,19 +822,7 @@ def _outcome(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             _arrow(con, "select * from customer_rows").cast(registry.CUSTOMERS),
             registry.CUSTOMERS.empty_table().select(["customer_id"]),
         ),
-        departed=Delta(
-            _arrow(
-                con,
-                "select * from departed_now except select * exclude (rid) from departed_before",
-            ).cast(registry.DEPARTED),
-            _arrow(
-                con,
-                """
-                select source_system, source_record_id from departed_before
-                where (source_system, source_record_id) not in (select (source_system, source_record_id) from departed_now)
-                """,
-            ),
-        ),
+        departed=departed,
         review_queue=reviews,
         households=_households(con),
         events=_arrow(con, "select * from events order by all"),
@@ -872,35 +873,99 @@ def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return link.blocking_report(con)
 
 
-def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
-    """From here the session's names stand for everybody: for what reaches too far to be followed."""
+def _find_households(con: duckdb.DuckDBPyConnection) -> None:
+    """Households of everybody: relatives are looked for again around the customers of `scope`.
+
+    `near_clusters` share a place or a contact with them, before or now; `clustered` are all whom those share with.
+    """
+    con.execute(
+        f"""
+        create or replace table places as
+        {_places("state.cards", "reached")} union {_places("now_cards", "reached_cards")};
+        create or replace table contacts as
+        {_contacts("state.held", "reached")} union {_contacts("now_held", "reached_cards")};
+        create or replace table material_names as
+        select town || '|' || street || '|' || house as material from places union all select kind || '|' || value from contacts;
+        create or replace table near_clusters as
+        select distinct cluster from now_clustered where rid in ({_SHARING} union all select rid from reached);
+        create or replace table near as
+        select rid from now_clustered where cluster in (select cluster from near_clusters);
+        create or replace table places as {_places("now_cards", "near")};
+        create or replace table contacts as {_contacts("now_held", "near")};
+        create or replace table clustered as
+        select rid, cluster from now_clustered where cluster in (
+            select cluster from now_clustered where rid in ({_SHARING} union all select rid from near));
+        create or replace table cluster_customers as
+        select distinct k.cluster, w.customer_id from clustered k join (
+            select rid, customer_id from state.record_customers where rid not in (select rid from reached)
+            union all select rid, customer_id from record_customers
+        ) w using (rid);
+        create or replace table near_customers as
+        select customer_id from cluster_customers where cluster in (select cluster from near_clusters)
+        union select customer_id from was_before;
+        """
+    )
+    _load(con, "clustered")
+    households.find_relatives(con)
     con.execute(
         """
-        create or replace table scope_customers as from cluster_customers;
-        drop table cards; drop table held; drop table judged; drop table everyone; drop table clusters;
+        create or replace table new_relatives as from relatives
+        where customer_l in (select customer_id from near_customers) or customer_r in (select customer_id from near_customers);
+        create or replace table new_crowded_signs as
+        from crowded_signs where material in (select material from material_names);
+        create or replace table relatives as
+        select * from state.relatives where customer_l not in (select customer_id from near_customers)
+            and customer_r not in (select customer_id from near_customers)
+        union all from new_relatives;
+        create or replace table crowded_signs as
+        select * from state.crowded_signs where material not in (select material from material_names)
+        union all from new_crowded_signs;
+        drop table customers_now;
+        create view customers_now as
+        select * from state.customers where customer_id not in (select customer_id from customer_rows)
+        union all from customer_rows;
+        """
+    )
+    households.join_relatives(con)
+
+
+def _places(cards: str, among: str) -> str:
+    return (
+        f"select distinct coalesce(city, postcode) as town, street, house from {cards}"
+        f" where rid in (select rid from {among}) and street is not null and house is not null and town is not null"
+    )
+
+
+def _contacts(held: str, among: str) -> str:
+    return (
+        f"select distinct kind, value from {held}"
+        f" where rid in (select rid from {among}) and kind in ('phone', 'email')"
+    )
+
+
+# SQL: rids of cards at one of `places` or with one of `contacts`; a placeholder is no contact.
+_SHARING = """
+    select c.rid from now_cards c join places p
+        on p.street = c.street and p.house = c.house and p.town = coalesce(c.city, c.postcode)
+    union all
+    select h.rid from now_held h join contacts k using (kind, value)
+    where (kind, value) not in (select (kind, value) from now_placeholders)
+"""
+
+
+def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
+    """From here `judged`, `everyone` and `clusters` stand for everybody, as an estimate wants them."""
+    con.execute(
+        """
+        drop table judged; drop table everyone; drop table clusters;
         create view everyone as from now_everyone;
         create view clusters as select pid, cluster from now_late;
         create view judged as
         select * from state.judged
         where pid_l not in (select pid from left_scope) and pid_r not in (select pid from left_scope)
         union all by name select * from new_judged;
-        drop table clustered; drop table cluster_customers; drop table customers_now;
-        create view cards as
-        select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
-        from now_cards;
-        create view held as
-        select rid, kind, value from now_held where (kind, value) not in (select (kind, value) from now_placeholders);
-        create view clustered as from now_clustered;
-        create view cluster_customers as
-        select distinct c.cluster, w.customer_id from state.clustered c join state.record_customers w using (rid)
-        where c.rid not in (select rid from reached)
-        union all from scope_customers;
-        create view customers_now as
-        select * from state.customers where customer_id not in (select customer_id from customer_rows)
-        union all from customer_rows;
         """
     )
-    households.find_households(con)
 
 
 def _households(con: duckdb.DuckDBPyConnection) -> Delta:
@@ -979,6 +1044,8 @@ def _statements() -> list[str]:
             "rid in (select rid from departed_before)",
             "select card_key(source_system, source_record_id) as rid, * from departed_now",
         ),
+        *replaced("relatives", "true", "from relatives"),
+        *replaced("crowded_signs", "true", "from crowded_signs"),
         *replaced("households", "true", "from households"),
     ]
 

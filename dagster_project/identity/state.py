@@ -53,6 +53,8 @@ TABLES = {
     "record_customers": "select * from record_customers",
     "customers": "select * from customers_now",
     "departed": "select card_key(source_system, source_record_id) as rid, * from departed_now",
+    "relatives": "select * from relatives",
+    "crowded_signs": "select * from crowded_signs",
     "households": "select * from households",
 }
 

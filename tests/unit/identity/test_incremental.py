@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from dagster_project.identity import link, placeholders, resolution
+from dagster_project.identity import households, link, placeholders, resolution
 from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.engine import connect
 from dagster_project.identity.incremental import Change, Delta, resolve_changes
@@ -263,6 +263,8 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a few cards cross, both ways."""
     monkeypatch.setattr(link, "MAX_BLOCK", 3)
     monkeypatch.setattr(link, "MAX_SHARED", 8)
+    monkeypatch.setattr(households, "MAX_SHARED", 2)
+    monkeypatch.setattr(households, "MAX_MEMBERS", 4)
     monkeypatch.setattr(placeholders, "PERSON_LIMITS", dict.fromkeys(placeholders.PERSON_LIMITS, 3))
 
 
