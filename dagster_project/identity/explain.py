@@ -181,7 +181,7 @@ def compare(
         from sides l join sides r on l.is_left and r.is_right and l.pid <> r.pid
         """
     )
-    guard.find_facts(con)
+    guard.find_facts(con, "candidates")
     model.score(con, trained, "candidates")
     rows = con.execute(
         """

@@ -16,8 +16,8 @@ _STATE = """case
     else 'differs' end"""
 
 
-def find_facts(con: duckdb.DuckDBPyConnection) -> None:
-    """From `candidates`, `shared`, `parents` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
+def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
+    """From table `pairs`, `shared`, `parents` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
     con.execute(
         f"""
         create or replace table facts as
@@ -61,7 +61,7 @@ def find_facts(con: duckdb.DuckDBPyConnection) -> None:
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
             coalesce(damerau_levenshtein(l.phone_1, r.phone_1) <= 1, false) as near_phone,
             coalesce(l.gender <> r.gender, false) as gender_differs
-        from candidates c
+        from {pairs} c
         join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r
         left join kinds k on k.pid_l = c.pid_l and k.pid_r = c.pid_r
         left join declared p on p.pid_l = c.pid_l and p.pid_r = c.pid_r;

@@ -476,8 +476,8 @@ def _link(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
     )
     _describe(con, "met")
     link.meet(con, "l.pid in (select pid from live) or r.pid in (select pid from live)")
-    guard.find_facts(con)
     model.score(con, model_, "candidates", link.RULED)
+    guard.find_facts(con, "scores")
     link.link(con, resolution.THRESHOLD)
     con.execute(
         """

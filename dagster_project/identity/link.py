@@ -27,10 +27,10 @@ RULE_STRENGTH = {
     "same_contact": -200.0,
 }
 
-# SQL over `facts`: the pairs that a rule may join, whatever the model says.
+# SQL: the pairs that a rule may join, whatever the model says.
 RULED = (
-    "select pid_l, pid_r from facts where is_parent or has_phone or has_email or has_loyalty_card or has_login"
-    " or has_messenger or has_tax_id"
+    "select pid_l, pid_r from shared"
+    " union select least(child, parent), greatest(child, parent) from parents where child <> parent"
 )
 
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
@@ -252,6 +252,7 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
         from profile_identifiers i join clusters c using (pid) join profiles p using (pid)
         join members m using (pid) join cards k on k.rid = m.rid
         where i.kind in ('phone', 'email') and p.is_strong
+            and (i.kind, i.value) in (select (kind, value) from profile_identifiers semi join weak using (pid))
         window holder as (partition by i.kind, i.value, c.cluster);
 
         create or replace table holders as

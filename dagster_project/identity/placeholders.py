@@ -61,26 +61,32 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
     con.execute(
         f"""
         create or replace table placeholders as
-        with usage as (
-            select h.kind, h.value, count(distinct h.rid) as cards,
+        with shaped as (
+            select kind, value, uses, case
+                when kind = 'phone' and (
+                    length(list_distinct(string_split(right(value, 10), ''))) <= 2
+                    or regexp_matches(value, '(0000000|1111111|2222222|3333333|5555555|7777777|9999999|1234567|7654321)$')
+                    or value like '%1234567890' or value like '%0123456789') then 'structure'
+                when kind = 'email' and (
+                    regexp_full_match(split_part(value, '@', 1), '{_NOBODY}')
+                    or regexp_full_match(split_part(value, '@', 2), '{_COMPANY_BOX}')
+                    or split_part(value, '@', 1) = split_part(split_part(value, '@', 2), '.', 1)) then 'structure'
+                when kind in ('tax_id', 'loyalty_card')
+                    and length(list_distinct(string_split(value, ''))) = 1 then 'structure'
+                when kind = 'phone' and value in (select value from company) then 'company'
+            end as shape
+            from (select kind, value, count(*) as uses from held group by all)
+        ), usage as (
+            -- So many cards as the lowest limit has people break none.
+            select h.kind, h.value, any_value(s.shape) as shape, count(distinct h.rid) as cards,
                 count(distinct c.given) filter (c.given_known) as people, count(distinct c.family) as surnames
-            from held h join cards c using (rid) where not c.is_company group by all
+            from held h join cards c using (rid) join shaped s on s.kind = h.kind and s.value = h.value
+            where not c.is_company and (s.shape is not null or s.uses > {min(PERSON_LIMITS.values())})
+            group by all
         ), judged as (
-            select u.kind, u.value, u.cards, u.people, case
-                when u.kind = 'phone' and (
-                    length(list_distinct(string_split(right(u.value, 10), ''))) <= 2
-                    or regexp_matches(u.value, '(0000000|1111111|2222222|3333333|5555555|7777777|9999999|1234567|7654321)$')
-                    or u.value like '%1234567890' or u.value like '%0123456789') then 'structure'
-                when u.kind = 'email' and (
-                    regexp_full_match(split_part(u.value, '@', 1), '{_NOBODY}')
-                    or regexp_full_match(split_part(u.value, '@', 2), '{_COMPANY_BOX}')
-                    or split_part(u.value, '@', 1) = split_part(split_part(u.value, '@', 2), '.', 1)) then 'structure'
-                when u.kind in ('tax_id', 'loyalty_card')
-                    and length(list_distinct(string_split(u.value, ''))) = 1 then 'structure'
-                when u.kind = 'phone' and u.value in (select value from company) then 'company'
+            select u.kind, u.value, u.cards, u.people, coalesce(u.shape, case
                 when u.people > l.people or (u.surnames > {MAX_SURNAMES} and u.people > 2 and u.cards > l.people)
-                    or (u.cards > {MANY_CARDS} and u.surnames > {MAX_SURNAMES} * 2) then 'learned'
-            end as reason
+                    or (u.cards > {MANY_CARDS} and u.surnames > {MAX_SURNAMES} * 2) then 'learned' end) as reason
             from usage u left join (values {limits}) l(kind, people) using (kind)
         )
         select kind, value, reason, cards, people from judged where reason is not null

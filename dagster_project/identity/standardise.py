@@ -149,8 +149,8 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
         )
         select rid, hint, field, i as place, word
         from (
-            select rid, hint, field, regexp_split_to_array(trim(lower(replace(replace(text, 'ё', 'е'), 'Ё', 'Е'))), '\\s+')
-                as words
+            select rid, hint, field,
+                string_split(translate(lower(text), 'ё' || chr(9) || chr(10) || chr(12) || chr(13), 'е    '), ' ') as words
             from fields where text is not null and text <> ''
         ), unnest(words) with ordinality as t(word, i)
         where word <> ''
