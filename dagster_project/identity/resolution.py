@@ -32,7 +32,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
 ENDS = ", ".join(
@@ -309,7 +309,10 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         from doubts d join sizes l on l.pid = d.pid_l join sizes r on r.pid = d.pid_r
         left join judged j using (pid_l, pid_r)
         where l.cluster <> r.cluster
-            and not exists (select 1 from kept_apart a where a.pid_l = d.pid_l and a.pid_r = d.pid_r)
+            -- A steward answered already, for any two cards of theirs.
+            and (least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)) not in (
+                select (least(a.cluster, b.cluster), greatest(a.cluster, b.cluster))
+                from kept_apart k join clusters a on a.pid = k.pid_l join clusters b on b.pid = k.pid_r)
         -- One question for two clusters, the likeliest.
         qualify row_number() over (partition by least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)
             order by d.rank, j.match_probability desc nulls last, d.pid_l, d.pid_r) = 1;
