@@ -121,7 +121,7 @@ def _table(found: list[dict[str, Any]]) -> str:
 def _verdict(found: list[dict[str, Any]]) -> str:
     last = found[-1]
     text = (
-        f"At {last['size']:,} cards: {last[OURS]['pairs']:,} pairs scored by the step, {last[SPLINK]['pairs']:,} by bare"
+        f"At {last['size']:,} cards: {last[OURS]['pairs']:,} candidate pairs of the step; bare"
         f" Splink (train {last[SPLINK]['train']:.1f} s, predict {last[SPLINK]['predict']:.1f} s, cluster"
         f" {last[SPLINK]['cluster']:.1f} s)."
     )
