@@ -6,7 +6,7 @@ logic (the same functions serve a full run) and the file that remembers the last
 The session's tables (`cards`, `links`, …) hold what is being worked on; `state.<table>` is how the last run left it;
 `now_<table>` is the state with what this run found so far in place of what it replaces. Nothing is written to the
 state before the warehouse has the result. How each fact that many cards share can flip, and how far that reaches,
-is told in docs/adr/0006-incremental-linking.md.
+is told in docs/adr/0007-incremental-linking.md.
 """
 
 import datetime as dt

@@ -109,6 +109,7 @@ def full(warehouse: Warehouse, run_id: str) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_change_is_followed_and_the_result_is_a_full_runs(told: Told) -> None:
     assert not followed(told())
     assert told()[-1].startswith("nothing changed")
@@ -142,6 +143,7 @@ def removed(path: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_read_is_made_anew(told: Told) -> None:
     told()
     for step, harm in enumerate((damaged, truncated, removed)):
@@ -157,6 +159,7 @@ def test_a_state_that_cannot_be_read_is_made_anew(told: Told) -> None:
     assert content(told.warehouse) == expected
 
 
+@pytest.mark.slow
 def test_a_state_of_another_run_is_not_believed(told: Told, tmp_path: Path) -> None:
     told()
     alter(told.warehouse)
@@ -171,6 +174,7 @@ def killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from dagster_project.identity import households, link, placeholders, resolution
 from dagster_project.identity.decisions import DECISIONS
@@ -268,12 +270,22 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placeholders, "PERSON_LIMITS", dict.fromkeys(placeholders.PERSON_LIMITS, 3))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_limits")
-def test_an_incremental_run_equals_a_full_one(model: Model, tmp_path: Path, seed: int) -> None:
-    twins = Twins(model, tmp_path)
+@settings(
+    max_examples=3,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 10), min_size=2, max_size=3))
+def test_an_incremental_run_equals_a_full_one(
+    model: Model, tmp_path_factory: pytest.TempPathFactory, seed: int, steps: list[int]
+) -> None:
+    twins = Twins(model, tmp_path_factory.mktemp("state"))
     world = World(twins, seed)
     twins.run(world.befall(60))
-    for events in (1, 3, 6, 10):
+    for events in steps:
         twins.run(world.befall(events))
-    assert twins.incremental == 4
+    assert twins.incremental == len(steps)
