@@ -73,7 +73,7 @@ def list_decisions(
         _say(f"     {decision.author}, {decision.decided_at:%Y-%m-%d %H:%M} UTC: {decision.reason}")
         _say(f"     {state}")
     if not shown:
-        _say("No decisions yet: `c360 review` shows what waits for one.")
+        _say("No decisions in force: `c360 review` shows what waits for one.")
 
 
 def _decide(verdict: str, left: str, right: str, reason: str, author: str | None) -> None:

@@ -55,6 +55,37 @@ def test_a_contradiction_is_a_chain_of_decisions(
     assert chain(asked, *words) == expected
 
 
+letters = st.sampled_from("abcdef")
+statements = (
+    st.tuples(letters, st.sampled_from("=!"), letters).filter(lambda word: word[0] != word[2]).map("".join)
+)
+
+
+def is_consistent(words: list[str]) -> bool:
+    """Whether no two cards that `=` joins are held apart, by joining them all."""
+    label = {letter: letter for letter in "abcdef"}
+    for word in words:
+        if word[1] == "=":
+            joined, left = label[word[2]], label[word[0]]
+            label = {letter: left if group == joined else group for letter, group in label.items()}
+    return all(label[word[0]] != label[word[2]] for word in words if word[1] == "!")
+
+
+@settings(max_examples=300, derandomize=True)
+@given(st.lists(statements, max_size=12))
+def test_exactly_what_would_contradict_is_refused(asked: list[str]) -> None:
+    taken: list[str] = []
+    for word in asked:
+        refused = chain(word, *taken)
+        assert bool(refused) is not is_consistent([*taken, word])
+        if refused:
+            # The chain alone is contradiction enough.
+            said = [taken[int(decision_id[2:]) - 1] for decision_id in refused]
+            assert not is_consistent([*said, word])
+        else:
+            taken.append(word)
+
+
 def force(live: str, *rows: tuple[str, str, str, int]) -> set[tuple[str, str, str]]:
     table = in_force(decisions(*rows), {("s", letter) for letter in live})
     return {
