@@ -229,3 +229,22 @@ def test_a_decision_judges_the_link_that_stood_before_it(filled: Warehouse) -> N
     refresh(filled, "r4")
     ((count, precision),) = rows(filled, seen.format("r4"))
     assert (count, float(precision)) == (2, 1.0)
+
+
+def test_no_card_and_a_single_one_are_defined_results(filled: Warehouse) -> None:
+    do(filled, "create table kept as select * from intermediate.customer_records")
+    do(filled, "truncate intermediate.customer_records")
+    empty = refresh(filled, "r1")
+    assert (empty.records, empty.customers, empty.candidate_pairs, empty.largest_cluster) == (0, 0, 0, 0)
+    assert (empty.estimated_precision, empty.estimated_recall, empty.weight_drift) == (1.0, 1.0, None)
+    do(filled, "insert into intermediate.customer_records select * from kept limit 1")
+    single = refresh(filled, "r2")
+    assert (single.records, single.customers, single.largest_cluster, single.created) == (1, 1, 1, 1)
+    # A model of no cards has default weights, and links by them all the same.
+    do(
+        filled,
+        "truncate intermediate.customer_records; insert into intermediate.customer_records select * from kept",
+    )
+    whole = refresh(filled, "r3")
+    assert 150 <= whole.customers < whole.records / 2
+    do(filled, "drop table kept")
