@@ -4,7 +4,8 @@ Belongs here: estimation of the Fellegi-Sunter parameters and scoring with them.
 are (compare.py) and who ends up together (group.py).
 
 m is learned where it can be: among pairs that agree on a session's keys, from the comparisons that these keys leave
-free. u comes from random pairs, less the matches among them. What the sessions find tells how many matches there are.
+free; one m for all sessions, for a session alone would take strangers of one name for matches who often move.
+u comes from random pairs, less the matches among them. What the sessions find tells how many matches there are.
 """
 
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ SEED = 360
 RANDOM_PAIRS = 200_000
 SESSION_PAIRS = 8_000
 ITERATIONS = 30
+ROUNDS = 10
 # What the first guesses count for, in pairs: of m, and of u.
 GUESS = 10.0
 GUESS_U = 500.0
@@ -68,7 +70,7 @@ def fit(con: duckdb.DuckDBPyConnection, design: Design) -> Fitted:
         _u(comparisons, patterns[:, 1:], counts, np.zeros(len(counts)), guess),
         records / 2.0,
     )
-    for _ in range(3):
+    for _ in range(ROUNDS):
         _learn(comparisons, samples, filled, fitted)
         chance = _posterior(
             patterns[:, 1:], comparisons, fitted, min(0.5, max(fitted.matches, 1.0) / all_pairs)
@@ -198,13 +200,18 @@ def _learn(comparisons: list[Comparison], samples: Samples, filled: dict[str, fl
         if not blocked & own:
             continue
         free = [i for i, c in enumerate(comparisons) if c.name not in blocked]
-        share, local = _expectation_maximisation(comparisons, free, patterns, counts, fitted.m, fitted.u)
+        chance = _chance(comparisons, free, patterns, counts, fitted) * counts
+        share = float(chance.sum() / counts.sum())
         fitted.shares[name] = share
         if share * session.pairs < 20 or share < 0.02:
             continue
         for i in free:
             # What a session is sure of counts, up to a limit: none outvotes all others.
-            sums[comparisons[i].name] += local[i] / max(local[i].sum(), 1.0) * min(local[i].sum(), 2000.0)
+            known = patterns[:, i] != NOTHING
+            level = np.bincount(
+                patterns[known, i], weights=chance[known], minlength=len(comparisons[i].levels)
+            )
+            sums[comparisons[i].name] += level / max(level.sum(), 1.0) * min(level.sum(), 2000.0)
         found.append((session, share * session.pairs))
     fitted.m = {
         c.name: (sums[c.name] + GUESS * _guess(c, 2)) / (sums[c.name].sum() + GUESS) for c in comparisons
@@ -231,7 +238,7 @@ def _strangers(comparisons: list[Comparison], samples: Samples, fitted: Fitted, 
         judges = [i for i, c in enumerate(comparisons) if c.is_own and c.name != name]
         if not judges:
             continue
-        chance = _share(comparisons, judges, patterns, counts, fitted)
+        chance = _chance(comparisons, judges, patterns, counts, fitted)
         same = patterns[:, place[name]] == 0
         strangers = (counts * (1 - chance))[same].sum() / counts.sum() * session.pairs
         u = fitted.u[name]
@@ -255,7 +262,7 @@ def _u_of(levels: np.ndarray, weight: np.ndarray, guess: np.ndarray) -> np.ndarr
     return (seen + GUESS * guess) / (seen.sum() + GUESS)
 
 
-def _share(
+def _chance(
     comparisons: list[Comparison], judges: list[int], patterns: np.ndarray, counts: np.ndarray, fitted: Fitted
 ) -> np.ndarray:
     """The chance of each pattern by the judges' word alone; m and u stay, the share of matches is found."""
@@ -268,33 +275,6 @@ def _share(
         chance = probability(bits + np.log2(share / (1 - share)))
         share = float(np.clip((chance * counts).sum() / counts.sum(), 1e-4, 0.9999))
     return chance
-
-
-def _expectation_maximisation(
-    comparisons: list[Comparison],
-    free: list[int],
-    patterns: np.ndarray,
-    counts: np.ndarray,
-    m: Parameters,
-    u: Parameters,
-) -> tuple[float, dict[int, np.ndarray]]:
-    """Share of matches in a session, and for each free comparison how many matches were seen at each level."""
-    share = 0.3
-    m = dict(m)
-    levels: dict[int, np.ndarray] = {}
-    for _ in range(ITERATIONS):
-        logit = np.full(len(patterns), np.log2(share / (1 - share)))
-        for i in free:
-            c = comparisons[i]
-            logit += weights_of(m[c.name], u[c.name])[patterns[:, i]]
-        chance = probability(logit) * counts
-        share = float(np.clip(chance.sum() / counts.sum(), 1e-4, 0.9999))
-        for i in free:
-            c = comparisons[i]
-            known = patterns[:, i] != NOTHING
-            levels[i] = np.bincount(patterns[known, i], weights=chance[known], minlength=len(c.levels))
-            m[c.name] = (levels[i] + GUESS * _guess(c, 2)) / (levels[i].sum() + GUESS)
-    return share, levels
 
 
 def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs: str, into: str) -> None:
