@@ -14,7 +14,7 @@ import duckdb
 from dagster_project.identity.files.compare import Design, Key
 
 # Files up to so many pairs are compared whole.
-ALL_PAIRS = 150_000
+ALL_PAIRS = 40_000
 # Candidate pairs a record in a small file; a large one has so many in all, or a few a record.
 TOTAL_PAIRS = 40
 LARGE_FILE_PAIRS = 4_000_000

@@ -315,12 +315,16 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
             plain += f" + case when g_{c.name} = 0 and {free} then {rarity} else 0 end"
         terms.append(f"case {' '.join(cases)} else {plain} end" if cases else f"({plain})")
     keep = ["pid_l", "pid_r", *(f"{c.frequency_column}_l" for c in comparisons if c.frequency_column)]
+    # Written down first: the levels would be found again for each term that asks for them.
+    con.execute(
+        f"create or replace temp table compared_pairs as {compared(con, pairs, comparisons, ', '.join(keep))}"
+    )
     con.execute(
         f"create or replace table {into} as select pid_l, pid_r, {' + '.join(terms)} as weight,"
         f" {_apart(comparisons)} as is_apart"
-        f" from (select *, {f'case {anchor} end' if anchors else 'null'} as anchor"
-        f" from ({compared(con, pairs, comparisons, ', '.join(keep))})){''.join(joins)}"
+        f" from (select *, {f'case {anchor} end' if anchors else 'null'} as anchor from compared_pairs){''.join(joins)}"
     )
+    con.execute("drop table compared_pairs")
 
 
 def _bits_sql(comparison: Comparison, m: np.ndarray, u: np.ndarray, before: str) -> str:

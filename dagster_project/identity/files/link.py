@@ -25,7 +25,7 @@ from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLU
 
 Progress = Callable[[str], None]
 
-SAMPLE = 5_000
+SAMPLE = 2_000
 # A source with fewer duplicates than this among its own records is taken to have none.
 FEW_DUPLICATES = 0.01
 _CONTACTS = ("phone", "email", "loyalty_card", "messenger_id", "login_id")
@@ -158,12 +158,11 @@ def _is_russian(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> bool:
         f"select {', '.join(('source_system', 'source_record_id', *names))} from fields"
         f" where coalesce({', '.join(names)}) is not null order by hash(rid) limit {SAMPLE}"
     ).to_arrow_table()
-    other = connect()
-    standardise.load(other, sample, _no_identifiers())
-    standardise.standardise(other)
-    share = other.execute(
-        "select avg(cast(given_known as int)) from cards where given is not null"
-    ).fetchall()[0][0]
+    standardise.load(con, sample, _no_identifiers())
+    standardise.standardise(con)
+    share = con.execute("select avg(cast(given_known as int)) from cards where given is not null").fetchall()[
+        0
+    ][0]
     return (share or 0) >= prepare.RUSSIAN_SHARE
 
 
