@@ -243,7 +243,8 @@ def _path(warehouse: Warehouse, left: Key, right: Key) -> list[Evidence]:
 def _best_edge(warehouse: Warehouse, left: Named, right: Named) -> Evidence | None:
     """The strongest stored link between two customers that was not used; one of the cards asked about goes first."""
     condition = (
-        "(l.customer_id, r.customer_id) in ((:left, :right), (:right, :left)) and not e.is_used order by"
+        "l.customer_id in (:left, :right) and r.customer_id in (:left, :right) and l.customer_id <> r.customer_id"
+        " and not e.is_used order by"
         " ((l.source_system, l.source_record_id) in :asked)::int + ((r.source_system, r.source_record_id) in :asked)::int"
         " desc, e.match_weight desc nulls last, 1, 2, 3, 4"
     )

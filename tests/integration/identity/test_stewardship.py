@@ -14,6 +14,7 @@ from dagster_project.cli import app
 from dagster_project.errors import IdentityError, WarehouseError
 from dagster_project.identity import decisions, explain, refresh, review, store, train, waterfall
 from dagster_project.identity.decisions import Key
+from dagster_project.identity.link import RULE_STRENGTH
 from dagster_project.identity.references import find
 from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
 from dagster_project.warehouse import Warehouse
@@ -244,6 +245,15 @@ def test_a_stewards_word_is_part_of_the_answer(steward: Warehouse) -> None:
     torn = explain.why(steward, find(steward, "crm/ann"), find(steward, "erp/ann"))
     assert [decision.decision_id for decision in torn.kept_apart_by] == [apart]
     assert torn.steps[0].rejected_by == "kept_apart_by_steward"
+
+
+def test_every_rule_and_every_reason_has_words(linked: Warehouse) -> None:
+    assert set(explain.RULES) == set(RULE_STRENGTH)
+    reasons = rows(
+        linked,
+        "select rejected_by from identity.edges where rejected_by is not null union select reason from identity.review_queue",
+    )
+    assert len(reasons) > 2 and {reason for (reason,) in reasons} <= set(explain.REASONS)
 
 
 def test_one_card_is_no_question(linked: Warehouse) -> None:
