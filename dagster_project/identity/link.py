@@ -138,9 +138,11 @@ def find_shared(con: duckdb.DuckDBPyConnection, wanted: str = "true") -> None:
 def find_blocks(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `blocks` (rule, pid, key) of `profiles`; rule is a place in BLOCKING_RULES, key a hash of both."""
     con.execute(
+        # A profile has one key a rule, but where its key is taken from a list.
         "create or replace table blocks as "
-        + " union ".join(
-            f"select {i}::utinyint as rule, pid, hash({i}, key) as key from ({sql}) t(pid, key) where key is not null"
+        + " union all ".join(
+            f"select {'distinct' if 'unnest' in sql else ''} {i}::utinyint as rule, pid, hash({i}, key) as key"
+            f" from ({sql}) t(pid, key) where key is not null"
             for i, sql in enumerate(_BLOCKING.values())
         )
     )
