@@ -141,7 +141,7 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
         )
     sources = ", ".join(f"{name} {count:,}" for name, count in summary["sources"].items())
     console.print(
-        f"\n[bold]{summary['records']:,} records[/] of {len(summary['sources'])} sources ({sources})"
+        f"\n[bold]{_many(summary['records'], 'record')}[/] of {_many(len(summary['sources']), 'source')} ({sources})"
     )
     console.print(f"candidate pairs: {summary['candidate_pairs']:,}")
     if "threshold" in summary:

@@ -26,6 +26,9 @@ from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLU
 Progress = Callable[[str], None]
 
 SAMPLE = 2_000
+# Shares of names in Cyrillic, and of surnames with a Russian ending, from which names are read the Russian way.
+MANY_CYRILLIC = 0.2
+MANY_ENDINGS = 0.4
 # A source with fewer duplicates than this among its own records is taken to have none.
 FEW_DUPLICATES = 0.01
 _CONTACTS = ("phone", "email", "loyalty_card", "messenger_id", "login_id")
@@ -80,7 +83,7 @@ def link_files(
     named_also = dict(zip([f"also_{i}" for i in range(len(also))], also, strict=True))
     say("reading names and numbers")
     design = _design(con, columns, named_also, is_russian, bool(nameless), summary)
-    labels = _link(con, design, threshold, say, summary)
+    labels = _link(con, design, named_also, threshold, say, summary)
     if nameless:
         say("looking for the holders of nameless contacts")
         labels, summary["nameless_linked"] = nameless_holders(con, labels)
@@ -160,10 +163,16 @@ def _is_russian(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> bool:
     ).to_arrow_table()
     standardise.load(con, sample, _no_identifiers())
     standardise.standardise(con)
-    share = con.execute("select avg(cast(given_known as int)) from cards where given is not null").fetchall()[
-        0
-    ][0]
-    return (share or 0) >= prepare.RUSSIAN_SHARE
+    written = " || ".join(f"coalesce({name}, '')" for name in names)
+    known, cyrillic, endings = con.execute(
+        f"""
+        select avg(cast(given_known as int)), avg(cast(regexp_matches({written}, '[А-Яа-я]') as int)),
+            coalesce(avg(cast(regexp_matches(family, '(ov|ev|in|ski|enko|uk|ich)$') as int)), 0)
+        from cards c join fields f using (source_system, source_record_id) where c.given is not null
+        """
+    ).fetchall()[0]
+    # Robert and Maria are names in Russian too: in Latin letters the surnames must look it as well.
+    return (known or 0) >= prepare.RUSSIAN_SHARE and (cyrillic >= MANY_CYRILLIC or endings >= MANY_ENDINGS)
 
 
 def _no_identifiers() -> pa.Table:
@@ -192,18 +201,19 @@ def _design(
         prepare.read_contacts(con, columns)
         dropped = prepare.drop_common(con, columns)
     mode = prepare.read_names(con, columns, is_russian)
-    design = prepare.design(con, columns, mode, also)
+    design = prepare.design(con, columns, mode, list(also))
     if has_nameless:
         con.execute("delete from named where rid in (select rid from nameless)")
     compare.features(con, design)
     summary["dropped"] = [vars(entry) for entry in dropped]
-    summary["comparisons"] = dict(design.why)
+    summary["comparisons"] = {also.get(name, name): why for name, why in design.why.items()}
     return design
 
 
 def _link(
     con: duckdb.DuckDBPyConnection,
     design: Design,
+    also: Mapping[str, str],
     threshold: float | None,
     say: Progress,
     summary: dict[str, Any],
@@ -221,7 +231,7 @@ def _link(
     fit.score(con, design, fitted, "pairs", "scores")
     summary["candidate_pairs"] = blocking.pairs
     summary["left_out_blocks"] = sum(blocking.left_out.values())
-    summary["weights"] = _weights(design, fitted)
+    summary["weights"] = {also.get(name, name): bits for name, bits in _weights(design, fitted).items()}
     say("grouping")
     return _group(con, _count(con, "features"), fitted, threshold, summary)
 

@@ -4,7 +4,7 @@ Belongs here: `fields` to `named`, and the choice of comparisons by what the col
 comparison is (compare.py) and weighs (fit.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -220,9 +220,9 @@ def _drop(con: duckdb.DuckDBPyConnection, column: str, query: str) -> Dropped:
 
 
 def design(
-    con: duckdb.DuckDBPyConnection, columns: Sequence[str], names: str | None, also: Mapping[str, str]
+    con: duckdb.DuckDBPyConnection, columns: Sequence[str], names: str | None, also: Sequence[str]
 ) -> Design:
-    """Comparisons for the columns that hold something. also: column of `fields` → the file's name for it."""
+    """Comparisons for the columns that hold something. also: columns of `fields` known by their values only."""
     chosen = Design()
     filled = _filled(con)
 
@@ -264,10 +264,10 @@ def design(
     for column in _TEXTS:
         if has(column):
             chosen.add(*_by_content(con, column, column))
-    for column, written in also.items():
+    for column in also:
         if has(column):
             comparison, keys, made, why = _by_content(con, column, column)
-            chosen.add(comparison, keys, made, f"column {written!r}: {why}")
+            chosen.add(comparison, keys, made, f"as asked for: {why}")
     return chosen
 
 

@@ -118,13 +118,14 @@ def test_one_more_column_is_compared_if_asked_for(tmp_path: Path) -> None:
     without, plain = linked_scores(tmp_path, found, columns)
     having, better = linked_scores(tmp_path, found, columns, also=["club_no"])
     assert without.summary["files"][0]["left_out"] == ["club_no"]
-    assert "also_0" in having.summary["comparisons"] and better.f1 > plain.f1
+    assert "club_no" in having.summary["comparisons"] and better.f1 > plain.f1
 
 
 def test_a_mapped_column_counts_as_ours(tmp_path: Path) -> None:
     file = wrote(tmp_path, "id,who,city\n1,Ann Lee,X\n2,Ann Lee,X\n3,Bob Ray,Y\n")
     linked = link_files([file], mapping={"who": "full_name"})
     assert groups(linked) == {frozenset("12"), frozenset("3")}
+    assert linked.summary["names"] == "of any language"
     assert linked.summary["files"][0]["recognised"]["full_name"] == "who"
 
 
