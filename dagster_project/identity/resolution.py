@@ -309,10 +309,11 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         from doubts d join sizes l on l.pid = d.pid_l join sizes r on r.pid = d.pid_r
         left join judged j using (pid_l, pid_r)
         where l.cluster <> r.cluster
-            -- A steward answered already, for any two cards of theirs.
-            and (least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)) not in (
-                select (least(a.cluster, b.cluster), greatest(a.cluster, b.cluster))
-                from kept_apart k join clusters a on a.pid = k.pid_l join clusters b on b.pid = k.pid_r)
+            -- A steward answered already, for any two cards of theirs; answers at odds are a question again.
+            and (d.reason = 'contradicting_decisions'
+                or (least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)) not in (
+                    select (least(a.cluster, b.cluster), greatest(a.cluster, b.cluster))
+                    from kept_apart k join clusters a on a.pid = k.pid_l join clusters b on b.pid = k.pid_r))
         -- One question for two clusters, the likeliest.
         qualify row_number() over (partition by least(l.cluster, r.cluster), greatest(l.cluster, r.cluster)
             order by d.rank, j.match_probability desc nulls last, d.pid_l, d.pid_r) = 1;

@@ -69,7 +69,7 @@ def waiting(warehouse: Warehouse, limit: int) -> tuple[list[Waiting], int]:
             sa.text(
                 f"""
                 with open as (
-                    select q.* from {IDENTITY}.review_queue q where not exists (
+                    select q.* from {IDENTITY}.review_queue q where q.reason = 'contradicting_decisions' or not exists (
                         select from {IDENTITY}.decisions d where d.revoked_at is null
                         and (d.source_system_l, d.source_record_id_l, d.source_system_r, d.source_record_id_r) in (
                             (q.source_system_l, q.source_record_id_l, q.source_system_r, q.source_record_id_r),

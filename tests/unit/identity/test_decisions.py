@@ -227,3 +227,12 @@ def test_decisions_outlive_cards_that_go_and_return(model: Model) -> None:
     assert between == {record: customer for record, customer in before.items() if record not in gone}
     previous = Previous(second.record_customers, second.customers, second.departed)
     assert customers(run(worlds, model, previous=previous, run_id="r3")) == before
+
+
+def test_rows_that_contradict_each_other_keep_apart_and_come_to_the_queue(model: Model) -> None:
+    # As only SQL can write them: 0 = 3, 3 = 12, 0 ! 12. The newer of the two that join holds.
+    result = run([[(0, 3, "same"), (3, 12, "same"), (0, 12, "different")]], model)
+    found = customers(result)
+    assert found["0-3"] == found["0-12"] != found["0-0"]
+    (asked,) = [row for row in result.review_queue.to_pylist() if row["reason"] == "contradicting_decisions"]
+    assert {asked["source_record_id_l"], asked["source_record_id_r"]} == {"0-0", "0-3"}
