@@ -1,12 +1,15 @@
 """A new model on a real PostgreSQL: compared with the one in use, promoted or kept, and what other code's model says."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
 from dagster_project.assets.training import train_linkage_model
+from dagster_project.cli import app
 from dagster_project.errors import IdentityError
 from dagster_project.identity import refresh, train, training
 from dagster_project.identity.model import Model, train_model
@@ -180,3 +183,22 @@ def test_the_job_shows_what_came_of_it(filled: Warehouse) -> None:
     }
     text = str({key: value for key, value in shown.items() if key != "match_weights"})
     assert names and not any(name in text for name in names)
+
+
+def test_the_command_says_what_came_of_it(
+    model_matters: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("C360_HOME", str(tmp_path))
+    monkeypatch.setattr("dagster_project.warehouse.open_warehouse", lambda *_: model_matters)
+
+    def said(*words: str) -> str:
+        result = CliRunner().invoke(app, ["train", *words], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "it stays" in said()
+    monkeypatch.setattr(training, "train_model", worse)
+    told = said()
+    assert "Kept the model in use: estimated F1" in told and "new: m-worse" in told
+    assert "largest customer" in told and "links lost" in told
+    assert "The next `c360 refresh` links every card by the new model." in said("--force")
