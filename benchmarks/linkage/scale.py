@@ -25,6 +25,11 @@ from dagster_project.warehouse.connect import embedded_server
 PICTURE = PROJECT_ROOT / "docs" / "images" / "scale.png"
 OURS, SPLINK, CHANGED = "the whole step", "bare Splink", "1 % changed"
 
+
+class StepFailed(Exception):
+    """A step gave no result; says which, and why."""
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -36,7 +41,15 @@ def main(
 ) -> None:
     """Measures each size, prints the table, writes it and the picture."""
     home = load_settings().home / "bench" / "scale"
-    found = [_measure(int(size), home, limit) for size in sizes.split(",")]
+    found = []
+    for size in sizes.split(","):
+        try:
+            found.append(_measure(int(size), home, limit))
+        except StepFailed as failure:
+            typer.echo(f"{failure}: no larger size is tried", err=True)
+            break
+    if not found:
+        raise typer.Exit(1)
     (home / "results.json").write_text(json.dumps(found, indent=1))
     text = f"{_table(found)}\n\n{_verdict(found)}\n\nMeasured on {report.machine(None)}."
     typer.echo(f"\n{text}")
@@ -57,7 +70,7 @@ def _measure(size: int, home: Path, limit: float) -> dict[str, Any]:
                 cwd=PROJECT_ROOT,
             )
         if done.failed:
-            raise SystemExit(f"{name} of {size}: {done.failed}")
+            raise StepFailed(f"{name} of {size:,} cards: {done.failed}")
         result = json.loads(done.output.strip().splitlines()[-1])
         typer.echo(f"{size:>9,} {name:<8} {json.dumps(result)}  {done.peak_mb:,.0f} MB", err=True)
         return result | {"peak_mb": done.peak_mb, "server_mb": watch.peak_mb}
@@ -167,7 +180,7 @@ def picture(found: list[dict[str, Any]]) -> bytes:
         width=460,
         height=300,
         title="Cost of linking by number of cards",
-        padding={"right": 210, "left": 5, "top": 5, "bottom": 5},
+        padding={"right": 12, "left": 5, "top": 5, "bottom": 5},
     )
     return vl_convert.vegalite_to_png(chart.configure_view(strokeWidth=0).to_json(), scale=1.5)
 
