@@ -148,10 +148,10 @@ BREAKING: dict[str, dict[str, Rows]] = {
             "identity.runs": [{"largest_cluster": 51}]
         },
         "no untouched customer changed its ID in the last run": {"identity.runs": [{"churned": 1}]},
-        "match weights are distributed as in training (stability index up to 1)": {
+        "match weights are as in training: stability index up to 1 (`c360 train` makes a new model)": {
             "identity.runs": [{"weight_drift": 1.1}]
         },
-        "match weights are distributed as in training (stability index up to 0.25)": {
+        "match weights are as in training: stability index up to 0.25 (`c360 train` makes a new model)": {
             "identity.runs": [{"weight_drift": 0.3}]
         },
         "the last run's estimated precision is at least 0.9": {
