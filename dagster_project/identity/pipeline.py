@@ -4,9 +4,10 @@ Belongs here: reading, skipping, resolving and writing as one run. Does not belo
 (resolution.py) and stored (store.py).
 """
 
+import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -64,9 +65,11 @@ def refresh(
         settled = store.last_run(warehouse, skipped=False)
         result: Resolution | Outcome | None = None
         if state is not None and settled is not None and state.attach(con, settled.run_id):
-            result = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
+            with _whatever_befalls(state, say):
+                result = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
             if result is None:
-                con.execute("detach state")
+                with contextlib.suppress(duckdb.Error):
+                    con.execute("detach state")
         if result is None:
             if records is None:
                 records, identifiers = reader.cards()
@@ -84,8 +87,9 @@ def refresh(
                 con=con,
             )
             if state is not None:
-                _number(con, records)
-                state.make(con, run_id, "numbered_digests")
+                with _whatever_befalls(state, say):
+                    _number(con, records)
+                    state.make(con, run_id, "numbered_digests")
         summary = RunSummary(
             run_id=run_id,
             started_at=started_at,
@@ -101,11 +105,23 @@ def refresh(
         )
         store.write_run(warehouse, summary, result)
         if isinstance(result, Outcome) and state is not None:
-            state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
+            with _whatever_befalls(state, say):
+                state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
         elif state is not None:
-            state.publish()
+            with _whatever_befalls(state, say):
+                state.publish()
     say("written")
     return summary
+
+
+@contextlib.contextmanager
+def _whatever_befalls(state: State, say: Progress) -> Iterator[None]:
+    """A full disk or a damaged file costs the state, never the run: the next one is full."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, OSError) as error:
+        say(f"the state file is of no use ({type(error).__name__}): all is resolved anew")
+        state.discard()
 
 
 def _state(folder: Path | None, model: Model, company_phones: Sequence[str]) -> State | None:

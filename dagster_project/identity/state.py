@@ -8,15 +8,15 @@ between the two, another machine, a restored backup), or the model, the rules or
 it anew. It holds personal data: it is its owner's alone (0600), and `discard` is part of erasing a person.
 """
 
-import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import splink
 
-# Changes with the tables below: an older file is then made anew.
-LAYOUT = 1
 EDGE_DIGEST = "hash(linked_by, match_weight, match_probability, is_used, rejected_by, comparisons)"
 REVIEW_DIGEST = "hash(reason, match_probability, gain)"
 JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
@@ -64,7 +64,7 @@ class State:
 
     def __init__(self, path: Path, basis: dict[str, str]) -> None:
         self.path = path
-        self.basis = {"layout": str(LAYOUT), "duckdb": duckdb.__version__} | basis
+        self.basis = {"code": code(), "duckdb": duckdb.__version__, "splink": splink.__version__} | basis
 
     def attach(self, con: duckdb.DuckDBPyConnection, run_id: str) -> bool:
         """Attaches the file as `state` if it describes `run_id`; False: it is missing, damaged or of another run."""
@@ -89,7 +89,8 @@ class State:
 
         digests: a table of `con` (card_hash, digest, rid).
         """
-        self._new.unlink(missing_ok=True)
+        for path in (self._new, _log(self._new)):
+            path.unlink(missing_ok=True)
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         con.execute(f"attach '{self._new}' as state")
         self._new.chmod(0o600)
@@ -106,6 +107,8 @@ class State:
 
     def publish(self) -> None:
         """After PostgreSQL's commit: the file made by `make` takes the place of the old one."""
+        # What is left in the old one's log must not be played into the new file.
+        _log(self.path).unlink(missing_ok=True)
         self._new.replace(self.path)
 
     def apply(self, con: duckdb.DuckDBPyConnection, run_id: str, statements: Iterable[str]) -> None:
@@ -119,8 +122,9 @@ class State:
 
     def discard(self) -> None:
         """The next run is a full one; nothing of anybody is left here."""
-        for path in (self.path, self._new, self.path.with_name(self.path.name + ".wal")):
+        for path in (self.path, self._new):
             path.unlink(missing_ok=True)
+            _log(path).unlink(missing_ok=True)
 
     def _note(self, con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         con.execute("insert into state.noted values (?, ?, current_date)", [run_id, self._basis()])
@@ -133,10 +137,19 @@ class State:
         return self.path.with_name(self.path.name + ".new")
 
 
+@cache
+def code() -> str:
+    """A digest of identity's own modules and dictionaries: whatever changes there may change what follows."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".csv"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _log(path: Path) -> Path:
+    """DuckDB's write-ahead log of the file."""
+    return path.with_name(path.name + ".wal")
+
+
 _NAMES = "select table_name from duckdb_tables() where database_name = 'state'"
-
-
-def noted_day(con: duckdb.DuckDBPyConnection) -> dt.date:
-    """The day that the attached state was of."""
-    day: dt.date = con.execute("select day from state.noted").fetchall()[0][0]
-    return day

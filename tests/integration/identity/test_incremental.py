@@ -143,10 +143,16 @@ def removed(path: Path) -> None:
     path.unlink()
 
 
+def bitten(path: Path) -> None:
+    """Its head is whole, much of its body is not."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300_000] + bytes(byte ^ 0xFF for byte in whole[300_000:]))
+
+
 @pytest.mark.slow
 def test_a_state_that_cannot_be_read_is_made_anew(told: Told) -> None:
     told()
-    for step, harm in enumerate((damaged, truncated, removed)):
+    for step, harm in enumerate((damaged, truncated, removed, bitten)):
         harm(told.folder / "state.duckdb")
         do(
             told.warehouse,
@@ -154,7 +160,7 @@ def test_a_state_that_cannot_be_read_is_made_anew(told: Told) -> None:
         )
         assert not followed(told())
     alter(told.warehouse)
-    expected = full(told.warehouse, "r5")
+    expected = full(told.warehouse, "r6")
     assert followed(told())
     assert content(told.warehouse) == expected
 
