@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dagster_project.errors import ConfigError
 from dagster_project.identity import resolution, standardise
+from dagster_project.identity.cluster import components
 from dagster_project.identity.engine import connect
 from dagster_project.identity.evaluate import KEY, Score, b_cubed, pairwise
 from dagster_project.identity.files import block, compare, dates, fit, group, prepare, read
@@ -32,6 +33,11 @@ MANY_ENDINGS = 0.4
 # A source with fewer duplicates than this among its own records is taken to have none.
 FEW_DUPLICATES = 0.01
 _CONTACTS = ("phone", "email", "loyalty_card", "messenger_id", "login_id")
+# SQL: records that are nobody's likeness: companies are one by their tax number alone, deleted ones nobody's.
+_SET_APART = {
+    "is_company": "coalesce(try_cast(is_company as boolean), false)",
+    "deleted_at": "deleted_at is not null",
+}
 _NAMES = ("full_name", "given_name", "family_name")
 
 
@@ -82,11 +88,13 @@ def link_files(
     summary["nameless"] = nameless
     named_also = dict(zip([f"also_{i}" for i in range(len(also))], also, strict=True))
     say("reading names and numbers")
+    prepare.scope_identifiers(con, columns)
     design = _design(con, columns, named_also, is_russian, bool(nameless), summary)
     labels = _link(con, design, named_also, threshold, say, summary)
     if nameless:
         say("looking for the holders of nameless contacts")
         labels, summary["nameless_linked"] = nameless_holders(con, labels)
+    labels = _declared(con, columns, labels)
     con.register("labels", pa.table({"rid": np.arange(len(labels)), "label": labels}))
     found = con.sql(
         """
@@ -138,6 +146,26 @@ def _is_date(con: duckdb.DuckDBPyConnection, column: str) -> bool:
         f"select avg(cast(regexp_full_match({column}, '{forms}') as int)) from fields where {column} is not null"
     ).fetchall()[0][0]
     return (share or 0) > 0.8
+
+
+def _declared(con: duckdb.DuckDBPyConnection, columns: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """`labels` with what a source declares: a record that is part of another, a company's tax number."""
+    company = _SET_APART["is_company"] if "is_company" in columns else "false"
+    queries = []
+    if "parent_record_id" in columns:
+        queries.append(
+            f"select c.rid as a, p.rid as b from fields c join (select * from fields where not ({company})) p"
+            " on p.source_system = c.source_system and p.source_record_id = c.parent_record_id"
+        )
+    if "is_company" in columns and "tax_id" in columns:
+        queries.append(
+            f"select min(rid) over (partition by tax_id) as a, rid as b from fields where ({company}) and tax_id is not null"
+        )
+    if not queries:
+        return labels
+    edges = con.execute(" union all ".join(queries)).fetchnumpy()
+    pairs = np.column_stack([edges["a"], edges["b"]]).astype(np.int64).reshape(-1, 2)
+    return components(len(labels), np.vstack([np.column_stack([np.arange(len(labels)), labels]), pairs]))
 
 
 # -- what the files hold ----------------------------------------------------------------------
@@ -204,6 +232,9 @@ def _design(
     design = prepare.design(con, columns, mode, list(also))
     if has_nameless:
         con.execute("delete from named where rid in (select rid from nameless)")
+    for column in ("is_company", "deleted_at"):
+        if column in columns:
+            con.execute(f"delete from named where rid in (select rid from fields where {_SET_APART[column]})")
     compare.features(con, design)
     summary["dropped"] = [vars(entry) for entry in dropped]
     summary["comparisons"] = {also.get(name, name): why for name, why in design.why.items()}

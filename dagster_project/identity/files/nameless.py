@@ -22,7 +22,8 @@ def find_nameless(con: duckdb.DuckDBPyConnection) -> None:
         create or replace table numbered_cards as
         select f.rid, r.rid as card from fields f join records r using (source_system, source_record_id);
         create or replace table nameless as
-        select n.rid from numbered_cards n join members m on m.rid = n.card join profiles p using (pid) where not p.is_strong
+        select n.rid from numbered_cards n join members m on m.rid = n.card join profiles p using (pid)
+        where not p.is_strong and n.card in (select rid from held)
         """
     )
 

@@ -31,6 +31,7 @@ _CODES = {
     "national_id": True,
     "tax_id": True,
     "loyalty_card": True,
+    "messenger_id": True,
     "login_id": True,
 }
 
@@ -138,6 +139,14 @@ def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> Non
                   from fields) d where d.rid = fields.rid
             """
         )
+
+
+def scope_identifiers(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
+    """A messenger's ID is one within its messenger, a login within its source."""
+    if "messenger_id" in columns and "messenger_kind" in columns:
+        con.execute("update fields set messenger_id = lower(messenger_kind) || ':' || messenger_id")
+    if "login_id" in columns:
+        con.execute("update fields set login_id = source_system || ':' || lower(login_id)")
 
 
 def take_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
@@ -259,7 +268,7 @@ def design(
         if has(column):
             chosen.add(*compare.code(column, column, is_own=is_own), "a code, by its signs")
     if has("gender"):
-        con.execute("update named set gender = left(lower(gender), 1)")
+        con.execute("update named set gender = translate(left(lower(gender), 1), 'мжw', 'mff')")
         chosen.add(*compare.category("gender", "gender"), "few values")
     for column in _TEXTS:
         if has(column):

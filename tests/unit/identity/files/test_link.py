@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +11,7 @@ from dagster_project.cli import app, main
 from dagster_project.errors import ConfigError
 from dagster_project.identity.evaluate import Score
 from dagster_project.identity.files.link import Linked, link_files, read_truth, scores
+from dagster_project.identity.files.prepare import scope_identifiers
 from tests.unit.identity.files.people import People, changed, people
 
 FULL = ("given_name", "family_name", "birth_date", "phone", "street", "city")
@@ -53,7 +55,7 @@ def test_people_of_one_household_stay_apart(tmp_path: Path) -> None:
             row["phone"] = "+15555555555"
     linked, score = linked_scores(tmp_path, trap, FULL)
     assert score.f1 >= 0.985
-    assert linked.summary["dropped"] == [{"column": "phone", "values": 1, "records": len(trap.rows[::30])}]
+    assert {"column": "phone", "values": 1, "records": len(trap.rows[::30])} in linked.summary["dropped"]
 
 
 def test_names_and_dates_alone(tmp_path: Path) -> None:
@@ -146,6 +148,35 @@ def test_russian_names_and_nameless_numbers(tmp_path: Path) -> None:
     assert linked.summary["names"] == "Russian"
     assert linked.summary["nameless"] == linked.summary["nameless_linked"] == len(RUSSIANS)
     assert groups(linked) == {frozenset({f"c{i}", f"s{i}", f"t{i}"}) for i in range(len(RUSSIANS))}
+
+
+def test_what_a_source_declares_holds(tmp_path: Path) -> None:
+    rows = [
+        "id,given_name,family_name,birth_date,is_company,full_name,tax_id,parent_record_id,deleted_at",
+        "1,Ann,Lee,1980-01-02,false,,,,",
+        "2,Bob,Ray,1970-05-06,false,,,1,",
+        "3,,,,true,Lee Ltd,7701234567,,",
+        "4,,,,true,Li Limited,7701234567,,",
+        "5,,,,true,Lee Ltd,,,",
+        "6,Ann,Lee,1980-01-02,false,,,,2025-01-01",
+        "7,Ann,Lee,1980-01-02,false,,,3,",
+    ]
+    linked = link_files([wrote(tmp_path, "\n".join(rows) + "\n")])
+    assert groups(linked) == {frozenset("127"), frozenset("34"), frozenset("5"), frozenset("6")}
+
+
+def test_a_login_is_its_sources_and_a_messenger_id_its_messengers() -> None:
+    con = duckdb.connect()
+    con.execute(
+        "create table fields as select * from (values (1, 'shop', 'Telegram', '7', 'Ann'), (2, 'bot', 'telegram', '7', 'ann'),"
+        " (3, 'vk', 'vk', '7', null)) t(rid, source_system, messenger_kind, messenger_id, login_id)"
+    )
+    scope_identifiers(con, ["messenger_kind", "messenger_id", "login_id"])
+    assert con.execute("select messenger_id, login_id from fields order by rid").fetchall() == [
+        ("telegram:7", "shop:ann"),
+        ("telegram:7", "bot:ann"),
+        ("vk:7", None),
+    ]
 
 
 def test_the_same_file_gives_the_same_customers(tmp_path: Path) -> None:
