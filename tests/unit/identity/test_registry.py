@@ -135,7 +135,7 @@ def test_an_untouched_customer_with_another_id_is_counted_as_churn() -> None:
 clusterings = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("123456"), max_size=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(clusterings, min_size=2, max_size=5))
 def test_every_rule_of_the_registry_holds_whatever_happens(runs: list[Clusters]) -> None:
     registry = Registry()
