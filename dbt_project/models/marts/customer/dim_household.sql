@@ -9,5 +9,6 @@ select
     sum(customers.revenue) as revenue,
     sum(customers.amount_returned) as amount_returned
 from {{ ref('dim_customer') }} as customers
-inner join {{ source('identity', 'households') }} as households on customers.customer_id = households.customer_id
+inner join {{ source('identity', 'households') }} as households
+    on customers.customer_id = households.customer_id
 group by customers.household_id
