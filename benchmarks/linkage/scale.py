@@ -141,7 +141,8 @@ def _verdict(found: list[dict[str, Any]]) -> str:
     if len(found) > 1:
         text += (
             f" From {found[0]['size']:,} cards on, seconds grow with the {exponent(found, OURS):.2f}th power of the"
-            f" number of cards (bare Splink: {exponent(found, SPLINK):.2f}).\n\n![Seconds by number of"
+            f" number of cards (bare Splink: {exponent(found, SPLINK):.2f}); between the last two sizes, with the"
+            f" {exponent(found[-2:], OURS):.2f}th ({exponent(found[-2:], SPLINK):.2f}).\n\n![Seconds by number of"
             " cards](images/scale.png)"
         )
     return text

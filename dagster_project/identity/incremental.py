@@ -421,8 +421,8 @@ def _reached_profiles(con: duckdb.DuckDBPyConnection) -> pa.Table:
         f"""
         with sizes as (
             select key, sum(n_then) as n_then, sum(n_now) as n_now from (
-                select key, count(*) as n_then, 0 as n_now from then_blocks group by key
-                union all select key, 0, count(*) from blocks group by key
+                select key, {link.BLOCK_FILL} as n_then, 0 as n_now from then_blocks group by key
+                union all select key, 0, {link.BLOCK_FILL} from blocks group by key
             ) group by key
         ), opened as (
             select pid from blocks where key in (
@@ -465,7 +465,8 @@ def _link(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
         select pid from live
         union
         select pid from blocks where key in (
-            select key from blocks where key in (select key from new_blocks) group by key having count(*) <= {link.MAX_BLOCK})
+            select key from blocks where key in (select key from new_blocks) group by key
+            having {link.BLOCK_FILL} <= {link.MAX_BLOCK})
         union select pid_l from shared union select pid_r from shared
         union select parent from now_parents where child in (select pid from live)
         union select child from now_parents where parent in (select pid from live);
