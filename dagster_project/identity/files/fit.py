@@ -36,13 +36,15 @@ class Fitted:
     """m, u: comparison → probability of each level. matches: how many pairs of the file are expected to be matches.
 
     given: anchor → comparison → u among strangers who agree on the anchor (an address, a phone): there, what a
-    household shares is no second proof. shares: session → share of matches.
+    household shares is no second proof. moved: anchor → comparison → m among matches whose anchors differ: who moved
+    has another postcode too, and that is no second proof against. shares: session → share of matches.
     """
 
     m: Parameters
     u: Parameters
     matches: float
     given: dict[str, Parameters] = field(default_factory=dict)
+    moved: dict[str, Parameters] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
 
 
@@ -193,6 +195,7 @@ Samples = dict[str, tuple[Session, np.ndarray, np.ndarray]]
 def _learn(comparisons: list[Comparison], samples: Samples, filled: dict[str, float], fitted: Fitted) -> None:
     """m of all sessions together, and the number of matches that they suggest."""
     sums = {c.name: np.zeros(len(c.levels)) for c in comparisons}
+    moves = {name: {c.name: np.zeros(len(c.levels)) for c in comparisons} for name in fitted.given}
     own = {c.name for c in comparisons if c.is_own}
     found = []
     for name, (session, patterns, counts) in samples.items():
@@ -207,14 +210,26 @@ def _learn(comparisons: list[Comparison], samples: Samples, filled: dict[str, fl
             continue
         for i in free:
             # What a session is sure of counts, up to a limit: none outvotes all others.
-            known = patterns[:, i] != NOTHING
-            level = np.bincount(
-                patterns[known, i], weights=chance[known], minlength=len(comparisons[i].levels)
-            )
+            level = _seen(patterns[:, i], chance, len(comparisons[i].levels))
             sums[comparisons[i].name] += level / max(level.sum(), 1.0) * min(level.sum(), 2000.0)
+        for i in free:
+            if comparisons[i].name in moves:
+                weight = chance * (patterns[:, i] == len(comparisons[i].levels) - 1)
+                for j in free:
+                    moves[comparisons[i].name][comparisons[j].name] += _seen(
+                        patterns[:, j], weight, len(comparisons[j].levels)
+                    )
         found.append((session, share * session.pairs))
     fitted.m = {
         c.name: (sums[c.name] + GUESS * _guess(c, 2)) / (sums[c.name].sum() + GUESS) for c in comparisons
+    }
+    fitted.moved = {
+        anchor: {
+            c.name: (seen[c.name] + GUESS * fitted.m[c.name]) / (seen[c.name].sum() + GUESS)
+            for c in comparisons
+            if not c.is_own and c.name not in (anchor, "family")
+        }
+        for anchor, seen in moves.items()
     }
     estimates = []
     for session, matches in found:
@@ -256,9 +271,13 @@ def _strangers(comparisons: list[Comparison], samples: Samples, fitted: Fitted, 
         }
 
 
-def _u_of(levels: np.ndarray, weight: np.ndarray, guess: np.ndarray) -> np.ndarray:
+def _seen(levels: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
     known = levels != NOTHING
-    seen = np.bincount(levels[known], weights=weight[known], minlength=len(guess))
+    return np.bincount(levels[known], weights=weight[known], minlength=count)
+
+
+def _u_of(levels: np.ndarray, weight: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    seen = _seen(levels, weight, len(guess))
     return (seen + GUESS * guess) / (seen.sum() + GUESS)
 
 
@@ -285,12 +304,21 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
     # The strongest anchor that a pair agrees on; what depends on it counts as it does among its strangers.
     anchors = sorted(fitted.given, key=lambda name: fitted.u[name][0])
     anchor = " ".join(f"when g_{name} = 0 then {i}" for i, name in enumerate(anchors))
+    # Where no anchor agrees, the one whose difference says most is what moved.
+    last = {c.name: len(c.levels) - 1 for c in comparisons}
+    movers = sorted(fitted.moved, key=lambda name: weights_of(fitted.m[name], fitted.u[name])[last[name]])
+    mover = " ".join(f"when g_{name} = {last[name]} then {i}" for i, name in enumerate(movers))
     terms, joins = [], []
     for c in comparisons:
         cases = [
             _bits_sql(c, fitted.m[c.name], u[c.name], f"when anchor = {i} then ")
             for i, u in enumerate(fitted.given[name] for name in anchors)
             if c.name in u
+        ]
+        cases += [
+            _bits_sql(c, m[c.name], fitted.u[c.name], f"when mover = {i} and g_{c.name} > 0 then ")
+            for i, m in enumerate(fitted.moved[name] for name in movers)
+            if c.name in m
         ]
         plain = _bits_sql(c, fitted.m[c.name], fitted.u[c.name], "")
         free = "anchor is null" if anchors else "true"
@@ -322,7 +350,8 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
     con.execute(
         f"create or replace table {into} as select pid_l, pid_r, {' + '.join(terms)} as weight,"
         f" {_apart(comparisons)} as is_apart"
-        f" from (select *, {f'case {anchor} end' if anchors else 'null'} as anchor from compared_pairs){''.join(joins)}"
+        f" from (select *, case when anchor is null then {f'case {mover} end' if movers else 'null'} end as mover from ("
+        f"select *, {f'case {anchor} end' if anchors else 'null'} as anchor from compared_pairs)){''.join(joins)}"
     )
     con.execute("drop table compared_pairs")
 
