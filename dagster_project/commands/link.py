@@ -104,14 +104,16 @@ def _many(count: int, word: str) -> str:
 
 
 def _show(console: Any, summary: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     for file in summary["files"]:
         console.print(f"[bold]{file['file']}[/]: {_many(file['records'], 'record')}, {file['form']}")
         if file["recognised"]:
             pairs = ", ".join(f"{theirs} → {ours}" for ours, theirs in file["recognised"].items())
-            console.print(f"  recognised: {pairs}")
+            console.print(f"  recognised: {escape(pairs)}")
         if file["left_out"]:
             console.print(
-                f"  left out: {', '.join(file['left_out'])} (--map theirs=ours or --also COLUMN takes one in)"
+                f"  left out: {escape(', '.join(file['left_out']))} (--map theirs=ours or --also COLUMN takes one in)"
             )
         if file["made_keys"]:
             console.print(f"  made here: {', '.join(file['made_keys'])}")

@@ -127,7 +127,8 @@ def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> Non
             """
             update fields set phone = case
                 when length(digits) >= 9 then right(digits, 9) when length(digits) >= 6 then digits end
-            from (select rid, regexp_replace(regexp_replace(lower(phone), '(доб|ext|x|#).*$', ''), '[^0-9]', '', 'g') as digits
+            from (select rid, regexp_replace(regexp_replace(lower(regexp_split_to_array(phone, '[,;/|]')[1]),
+                    '(доб|ext|x|#).*$', ''), '[^0-9]', '', 'g') as digits
                   from fields) d where d.rid = fields.rid
             """
         )
