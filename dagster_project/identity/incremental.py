@@ -374,14 +374,26 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
     _describe(con, "live")
     link.find_blocks(con)
     con.execute(
-        """
+        f"""
         create or replace table new_blocks as from blocks;
+        create or replace table dead_blocks as select key from state.blocks where pid in (select pid from dead);
+        -- What stays too frequent needs no more than its size.
+        create or replace table still_dropped as
+        select rule, key, n from (
+            select d.rule, d.key, d.n - coalesce(l.n, 0) + coalesce(j.n, 0) as n
+            from state.dropped_blocks d
+            left join (select key, count(*) as n from dead_blocks group by key) l using (key)
+            left join (select key, count(*) as n from new_blocks group by key) j using (key)
+            where l.n is not null or j.n is not null
+        ) where n > {link.MAX_BLOCK};
         create or replace table touched_keys as
-        select key from new_blocks union select key from state.blocks where pid in (select pid from dead);
+        select key from new_blocks union select key from dead_blocks;
+        delete from touched_keys where key in (select key from still_dropped);
         create or replace table then_blocks as
         select rule, pid, key from state.blocks where key in (select key from touched_keys);
         create or replace table blocks as
-        select rule, pid, key from then_blocks where pid not in (select pid from dead) union all from new_blocks;
+        select rule, pid, key from then_blocks where pid not in (select pid from dead)
+        union all from new_blocks where key in (select key from touched_keys);
 
         create or replace table touched_values as
         select kind, value from held union select kind, value from state.held where rid in (select rid from moved);
@@ -489,8 +501,10 @@ def _link(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
         where pid_l not in (select pid from relinked) and pid_r not in (select pid from relinked)
         union all by name select * from new_links;
         create or replace table now_dropped_blocks as
-        select rule, key, n from state.dropped_blocks where key not in (select key from touched_keys)
-        union all select rule, key, n from dropped_blocks;
+        select rule, key, n from state.dropped_blocks
+        where key not in (select key from touched_keys) and key not in (select key from still_dropped)
+        union all select rule, key, n from dropped_blocks
+        union all select rule, key, n from still_dropped;
         """
     )
 
@@ -563,30 +577,35 @@ def _link_late(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute(
         """
+        create or replace view reachable as
+        select m.pid, h.kind, h.value from now_held h join now_members m using (rid)
+        -- What became or ceased to be a placeholder or too frequent made its holders live.
+        where h.kind in ('phone', 'email') and (h.kind, h.value) not in (
+            select (kind, value) from now_placeholders union all select (kind, value) from now_crowded);
         create or replace table contacts as
-        select distinct m.pid, h.kind, h.value from now_held h join now_members m using (rid)
-        where h.kind in ('phone', 'email') and m.pid in (select pid from early_scope)
+        select kind, value from reachable where pid in (select pid from early_scope)
         union
-        select null, kind, value from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
+        select kind, value from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
+        create or replace table nameless as select rid as pid from now_cards where given is null;
 
         create or replace table weak_scope as
-        select m.pid from now_held h join now_members m using (rid) join now_cards c on c.rid = m.pid
-        where h.kind in ('phone', 'email') and (h.kind, h.value) in (select (kind, value) from contacts) and c.given is null
+        select pid from reachable where (kind, value) in (select (kind, value) from contacts)
+            and pid in (select pid from nameless)
         union
-        select c.rid from now_cards c where c.given is null and c.rid in (select pid from early_scope);
+        select pid from early_scope where pid in (select pid from nameless);
 
-        create or replace table asked as select distinct h.kind, h.value from now_held h join now_members m using (rid)
-        where h.kind in ('phone', 'email') and m.pid in (select pid from weak_scope);
+        create or replace table asked as
+        select distinct kind, value from reachable where pid in (select pid from weak_scope);
         create or replace table neighbours as
         select pid from weak_scope
         union
-        select m.pid from now_held h join now_members m using (rid) join now_cards c on c.rid = m.pid
-        where (h.kind, h.value) in (select (kind, value) from asked) and c.given is null;
-        create or replace table asked as select distinct h.kind, h.value from now_held h join now_members m using (rid)
-        where h.kind in ('phone', 'email') and m.pid in (select pid from neighbours);
+        select pid from reachable where (kind, value) in (select (kind, value) from asked) and pid in (select pid from nameless);
+        create or replace table asked as
+        select distinct kind, value from reachable where pid in (select pid from neighbours);
         create or replace table context as
-        select m.pid from now_held h join now_members m using (rid)
-        where (h.kind, h.value) in (select (kind, value) from asked)
+        select pid from reachable where (kind, value) in (select (kind, value) from asked)
+        union
+        select pid from neighbours
         union
         select pid from now_early where cluster in (
             select cluster from now_early where pid in (select pid from neighbours));

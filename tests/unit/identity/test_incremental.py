@@ -289,3 +289,50 @@ def test_an_incremental_run_equals_a_full_one(
     for events in steps:
         twins.run(world.befall(events))
     assert twins.incremental == len(steps)
+
+
+@pytest.mark.slow
+def test_a_birth_date_becomes_plausible_overnight(model: Model, tmp_path: Path) -> None:
+    twins = Twins(model, tmp_path)
+    youngest = dt.date.today().replace(day=1) - dt.timedelta(days=5 * 366)
+    cards = {
+        "1": {"full_name": "Иван Петров", "birth_date": youngest.isoformat()},
+        "2": {"full_name": "Анна Белая"},
+    }
+    for number, card in cards.items():
+        twins.cards["s", number] = {"source_system": "s", "source_record_id": number} | card
+    twins.run([])
+    # As it was when the child was too young to be believed.
+    with duckdb.connect(str(twins.state.path)) as con:
+        con.execute("update noted set day = day - interval 1 year")
+        con.execute("update cards set birth_date = null")
+        con.execute("delete from blocks")
+    twins.cards["s", "2"]["full_name"] = "Анна Черная"
+    twins.run([("s", "2")])
+    assert twins.incremental == 1
+
+
+@pytest.mark.slow
+def test_what_a_hundred_cards_share_is_followed(model: Model, tmp_path: Path) -> None:
+    """Limits as they are: a name becomes known by its uses, a mailbox nobody's, a block too large, and back."""
+    twins = Twins(model, tmp_path)
+    names = ["Иван", "Пётр", "Олег", "Семён", "Фёдор"]
+    for number in range(66):
+        twins.cards["s", f"{number:03}"] = {
+            "source_system": "s",
+            "source_record_id": f"{number:03}",
+            "given_name": names[number % 5] if number > 7 else "Быстрина",
+            "family_name": f"Кукушкин{'а' if number % 2 else ''}" if number < 61 else f"Соловей{number}",
+            "birth_date": "1980-02-03",
+            "phone": f"89165550{number:03}",
+            "email": "office.box7@mail.ru" if 8 <= number < 12 else None,
+        }
+    twins.run([])
+    for step in range(2):
+        changed = [("s", f"{number:03}") for number in (4, 5, 6, 7, 12, 61)]
+        for _, number in changed[:4]:
+            twins.cards["s", number]["given_name"] = "Кукушкин" if step == 0 else "Быстрина"
+        twins.cards["s", "012"]["email"] = "office.box7@mail.ru" if step == 0 else None
+        twins.cards["s", "061"]["family_name"] = "Кукушкин" if step == 0 else "Соловей"
+        twins.run(changed)
+    assert twins.incremental == 2
