@@ -385,7 +385,7 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
             left join (select key, count(*) as n from dead_blocks group by key) l using (key)
             left join (select key, count(*) as n from new_blocks group by key) j using (key)
             where l.n is not null or j.n is not null
-        ) where n > {link.MAX_BLOCK};
+        ) where n > 1 and n * {link.BLOCK_WEIGHT} > {link.MAX_BLOCK};
         create or replace table touched_keys as
         select key from new_blocks union select key from dead_blocks;
         delete from touched_keys where key in (select key from still_dropped);
@@ -577,7 +577,7 @@ def _link_late(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute(
         """
-        create or replace view reachable as
+        create or replace table reachable as
         select m.pid, h.kind, h.value from now_held h join now_members m using (rid)
         -- What became or ceased to be a placeholder or too frequent made its holders live.
         where h.kind in ('phone', 'email') and (h.kind, h.value) not in (

@@ -90,7 +90,10 @@ BLOCKING_RULES = tuple(_BLOCKING)
 # Names alone bring together ever more strangers as cards grow in number, and a link needs more than them: in their
 # blocks a profile counts for several.
 _BROAD = ("names_in_any_order", "consonants+city", "mailbox_start+given")
-BLOCK_FILL = f"sum(case when rule in ({', '.join(str(BLOCKING_RULES.index(rule)) for rule in _BROAD)}) then 4 else 1 end)"
+BLOCK_WEIGHT = (
+    f"case when rule in ({', '.join(str(BLOCKING_RULES.index(rule)) for rule in _BROAD)}) then 4 else 1 end"
+)
+BLOCK_FILL = f"sum({BLOCK_WEIGHT})"
 
 
 def find_candidates(con: duckdb.DuckDBPyConnection) -> None:
