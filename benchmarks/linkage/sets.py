@@ -15,8 +15,6 @@ import pyarrow.csv as csv
 
 from benchmarks.linkage import people
 
-TRUTH_COLUMNS = ("source_system", "source_record_id", "entity_id")
-
 
 @dataclass(frozen=True)
 class DataSet:

@@ -10,8 +10,6 @@ import duckdb
 
 # A column with no more values than this is a category: equal or not, and no key to meet by.
 MAX_CATEGORIES = 12
-# A value this rare among its column's is worth no more than one of this frequency.
-RAREST = 1e-5
 
 Level = tuple[str, str, float, float]
 
@@ -20,8 +18,7 @@ Level = tuple[str, str, float, float]
 class Comparison:
     """levels: label, condition over _l and _r, first guesses of m and u; the last one is all others.
 
-    spends: blocking keys whose agreement says nothing new to this comparison. is_own: it tells people of one
-    household apart.
+    is_own: it tells people of one household apart.
     """
 
     name: str

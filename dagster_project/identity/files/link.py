@@ -337,10 +337,12 @@ def _sources_without_duplicates(
             summary["without_duplicates"].append(source)
     if not summary["without_duplicates"]:
         return None
-    numbers = {source: i for i, source in enumerate(summary["without_duplicates"])}
     one_of = np.full(summary["records"] + 1, -1, dtype=np.int64)
-    for rid, source in con.execute("select rid, source_system from fields").fetchall():
-        one_of[rid] = numbers.get(source, -1)
+    numbered = con.execute(
+        "select rid, list_position($1, source_system) - 1 as source from fields where list_contains($1, source_system)",
+        [summary["without_duplicates"]],
+    ).fetchnumpy()
+    one_of[numbered["rid"]] = numbered["source"]
     return one_of
 
 
