@@ -3,15 +3,19 @@ A contract: the union of `stg_<source>__<contract>` over the sources that `vars.
 
 The contract's columns and types are those of the calling model's YAML. A source's model may leave out
 a column that it cannot fill (it is null then); a column that the contract does not know is an error,
-for it would be lost without a word.
+for it would be lost without a word. A contract that no source fills is empty.
 -#}
 {% macro union_sources(contract) -%}
     {%- set names = [] -%}
     {%- for source, contracts in var('sources').items() if contract in contracts -%}
         {%- do names.append('stg_' ~ source ~ '__' ~ contract) -%}
     {%- endfor -%}
-    {%- if not names -%}
-        {{ exceptions.raise_compiler_error("No source of vars.sources fills the contract '" ~ contract ~ "'.") }}
+    {%- if not names %}
+select
+        {%- for column in model.columns.values() %}
+    cast(null as {{ column.data_type }}) as {{ column.name }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+where false
     {%- endif -%}
     {%- for name in names -%}
         {%- set relation = ref(name) -%}

@@ -82,6 +82,11 @@ BREAKING: dict[str, dict[str, Rows]] = {
         "a case closes after it opens": {"intermediate.cases": [{"closed_at": EARLY}]},
         **contract("cases", "case"),
     },
+    "intermediate/survey_responses": {
+        "an answer has its score and its time": {"intermediate.survey_responses": [{"score": None}]},
+        "an answer comes after its question": {"intermediate.survey_responses": [{"responded_at": EARLY}]},
+        **contract("survey_responses", "response"),
+    },
     "identity/record_customers": {
         "every live card has a customer": {"intermediate.customer_records": [{}, {"source_record_id": "y"}]},
         "no card has a customer that is not live": {"intermediate.customer_records": [{"deleted_at": LATE}]},

@@ -3,6 +3,7 @@
 -- quarantine. contract_to_mart: every row of a contract is in its mart, or left out for a named reason: gone
 -- at the source, a cart, another system's copy of an order that is there itself, a line whose order is not
 -- there (in quarantine, say).
+-- A contract that no mart reads yet (none) is reconciled with raw alone.
 -- Contract by contract: tables whose statistics are known are hashed, a union of all would be sorted.
 {% set contracts = [
     ('customer_records', 'source_record_id', none, 'bridge_customer_record'),
@@ -11,6 +12,7 @@
     ('returns', 'return_line_id', 'amount', 'fct_return_line'),
     ('orders', 'order_id', 'amount_total', 'fct_order'),
     ('order_lines', 'order_line_id', 'amount', 'fct_order_line'),
+    ('survey_responses', 'response_id', none, none),
 ] -%}
 with order_reasons as (
     select
@@ -55,6 +57,7 @@ compared as (
             source_rows.contract_row_id = quarantined.row_id
             and source_rows.source_system = quarantined.source_system
     where source_rows.contract = '{{ contract }}'
+    {% if mart -%}
     union all
     select
         coalesce(contract_rows.source_system, 'unknown') as source_system,
@@ -86,6 +89,7 @@ compared as (
             and contract_rows.source_system = mart_rows.source_system
     {% if contract in ('orders', 'order_lines') -%}
     left join order_reasons on contract_rows.order_id = order_reasons.order_id
+    {% endif -%}
     {% endif -%}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
