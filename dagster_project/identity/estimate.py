@@ -20,7 +20,9 @@ import duckdb
 
 # How far a rule is believed where the model has doubts.
 RULE_BELIEF = {
-    **dict.fromkeys(("same_content", "parent", "tax_id", "messenger", "login", "loyalty_card"), 0.999),
+    **dict.fromkeys(
+        ("same_content", "parent", "tax_id", "messenger", "login", "account", "loyalty_card"), 0.999
+    ),
     **dict.fromkeys(("email_and_phone", "email", "phone"), 0.995),
     **dict.fromkeys(("sole_holder", "same_contact"), 0.98),
 }

@@ -27,6 +27,7 @@ RULES = {
     "tax_id": "they hold the same tax number",
     "messenger": "they hold the same messenger account",
     "login": "they hold the same login",
+    "account": "they name the same account or order of another system",
     "loyalty_card": "they hold the same loyalty card",
     "email_and_phone": "they hold the same e-mail and the same phone, and the names fit",
     "email": "they hold the same e-mail, and the names fit",

@@ -24,6 +24,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
         with kinds as (
             select pid_l, pid_r, bool_or(kind = 'phone') as has_phone, bool_or(kind = 'email') as has_email,
                 bool_or(kind = 'loyalty_card') as has_loyalty_card, bool_or(kind = 'login') as has_login,
+                bool_or(kind = 'account') as has_account,
                 bool_or(kind = 'messenger') as has_messenger, bool_or(kind = 'tax_id') as has_tax_id
             from shared group by all
         ), declared as (
@@ -32,6 +33,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
         select c.pid_l, c.pid_r, p.pid_l is not null as is_parent,
             coalesce(k.has_phone, false) as has_phone, coalesce(k.has_email, false) as has_email,
             coalesce(k.has_loyalty_card, false) as has_loyalty_card, coalesce(k.has_login, false) as has_login,
+            coalesce(k.has_account, false) as has_account,
             coalesce(k.has_messenger, false) as has_messenger, coalesce(k.has_tax_id, false) as has_tax_id,
             l.is_strong and r.is_strong as both_strong,
             case
@@ -77,10 +79,10 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             when birth_date_state = 'differs' and given_state <> 'same' then 'birth_date_differs'
             -- Many live at one address: it carries a first name no further than to the same surname.
             when family_state = 'differs' and not (has_phone or has_email or has_loyalty_card or has_login
-                    or has_messenger or has_tax_id or same_mailbox or near_phone
+                    or has_account or has_messenger or has_tax_id or same_mailbox or near_phone
                     or patronymic_state = 'same' or birth_date_state in ('same', 'close')) then 'family_name_differs'
-            when not (has_phone or has_email or has_loyalty_card or has_login or has_messenger or has_tax_id or same_home
-                    or same_mailbox or near_phone or birth_date_state in ('same', 'close')) then 'name_alone'
+            when not (has_phone or has_email or has_loyalty_card or has_login or has_account or has_messenger or has_tax_id
+                    or same_home or same_mailbox or near_phone or birth_date_state in ('same', 'close')) then 'name_alone'
             end as reason
         from facts
         where not is_parent and reason is not null

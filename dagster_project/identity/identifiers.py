@@ -20,7 +20,7 @@ DEFAULT_REGION = "RU"
 def canonical(kind: str, written: str) -> str | None:
     """`written` as identity.record_identifiers has it, the first one of several; None: it is no such identifier.
 
-    kind: `phone`, `email`, `loyalty_card`, `login`, `visitor`, `messenger` or `tax_id`.
+    kind: `phone`, `email`, `loyalty_card`, `login`, `account`, `visitor`, `messenger` or `tax_id`.
     """
     return canonical_values(kind, [written])[0]
 
@@ -60,7 +60,7 @@ def spell(con: duckdb.DuckDBPyConnection, table: str) -> None:
             select kind, written, regexp_replace(written, '[^0-9]', '', 'g'), 1 from unspelt
             where kind = 'tax_id' and length(regexp_replace(written, '[^0-9]', '', 'g')) in (10, 12)
             union all
-            select kind, written, lower(written), 1 from unspelt where kind in ('login', 'visitor', 'messenger')
+            select kind, written, lower(written), 1 from unspelt where kind in ('login', 'account', 'visitor', 'messenger')
         )
         select kind, written, value, row_number() over (partition by kind, written order by min(place)) as place
         from read where value <> '' group by kind, written, value;

@@ -19,6 +19,7 @@ RULE_STRENGTH = {
     "tax_id": 800.0,
     "messenger": 700.0,
     "login": 690.0,
+    "account": 685.0,
     "loyalty_card": 680.0,
     "email_and_phone": 600.0,
     "email": 500.0,
@@ -215,6 +216,7 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
             select f.*, case
                 when is_parent then 'parent'
                 when has_tax_id then 'tax_id' when has_messenger then 'messenger' when has_login then 'login'
+                when has_account then 'account'
                 when has_loyalty_card then 'loyalty_card'
                 when not both_strong then null
                 when has_email and has_phone then 'email_and_phone'

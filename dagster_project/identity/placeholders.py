@@ -9,7 +9,15 @@ import pyarrow as pa
 
 # How many different first names may hold one value before it says nothing: a family shares a landline,
 # hardly anybody shares a mailbox.
-PERSON_LIMITS = {"phone": 6, "email": 4, "loyalty_card": 5, "login": 3, "messenger": 3, "tax_id": 3}
+PERSON_LIMITS = {
+    "phone": 6,
+    "email": 4,
+    "loyalty_card": 5,
+    "login": 3,
+    "account": 3,
+    "messenger": 3,
+    "tax_id": 3,
+}
 MAX_SURNAMES = 5
 MANY_CARDS = 20
 

@@ -57,7 +57,8 @@ def read_contents(con: duckdb.DuckDBPyConnection) -> None:
         with values_held as (
             select rid, list(kind || '=' || value order by kind, value) as held,
                 bool_or(kind in ('phone', 'email')) as has_contact
-            from held group by rid
+            -- Each guest order names itself: that alone makes no other person of it.
+            from held where kind <> 'account' group by rid
         ), said as (
             select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
                 then cast(c.rid as hugeint)

@@ -371,7 +371,7 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table held as
-        -- A login is unique within its system only.
+        -- A login is unique within its system only; an account names its system itself.
         select distinct w.rid, w.kind,
             case when w.kind in ('login', 'visitor') then r.source_system || ':' || s.value else s.value end as value
         from written_identifiers w join records r using (rid)
@@ -382,8 +382,8 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
             bool_or(w.is_main) as is_main, bool_or(s.value is not null) as is_canonical
         from written_identifiers w join records r using (rid)
         left join spellings s on s.kind = w.kind and s.written = w.value
-        -- A tax number is evidence, not a way to reach somebody.
-        where w.kind <> 'tax_id'
+        -- These are evidence, not a way to find somebody.
+        where w.kind not in ('tax_id', 'account')
         group by 1, 2, 3, 4;
         drop table written_identifiers; drop table spellings;
         """

@@ -245,6 +245,8 @@ class World:
         self.twins.held = {held for held in self.twins.held if held[:2] != key}
         if draw.random() < 0.2:
             self.twins.held.add((*key, "phone", f"+7916555010{draw.randrange(6)}"))
+        if draw.random() < 0.1:
+            self.twins.held.add((*key, "account", f"shop:user:{draw.randrange(4)}"))
 
     def _decide(self) -> None:
         (sl, il), (sr, ir) = self._any(), self._any()

@@ -152,6 +152,28 @@ def test_more_phones_of_a_card_count(groups: Groups) -> None:
     assert linked(groups, IVAN, {"full_name": "Иван Иванов"}, identifiers=identifiers(("2", "phone", PHONE)))
 
 
+def test_an_account_of_another_system_links_whoever_names_it(groups: Groups) -> None:
+    held = identifiers(
+        ("1", "account", "shop:user:17"), ("2", "account", "Shop:user:17"), ("2", "visitor", "0a1b"),
+        ("3", "visitor", "0a1b"),
+    )  # fmt: skip
+    web = {"source_system": "web"}
+    rows = held.to_pylist()
+    held = held.set_column(
+        0, "source_system", [["s" if r["source_record_id"] == "1" else "web" for r in rows]]
+    )
+    found = groups(IVAN, web | {"source_record_id": "2"}, web | {"source_record_id": "3"}, identifiers=held)
+    # A browser by itself is nobody.
+    assert found == {frozenset({"1", "2"}), frozenset({"3"})}
+
+
+def test_orders_of_a_guest_are_one_profile_whatever_their_numbers(model: Model) -> None:
+    held = identifiers(("1", "account", "shop:order:1"), ("2", "account", "shop:order:2"))
+    found = resolve(cards(IVAN, IVAN), held, model)
+    assert [edge["linked_by"] for edge in found.edges.to_pylist()] == ["deterministic:same_content"]
+    assert not {row["kind"] for row in found.record_identifiers.to_pylist()} - {"phone"}
+
+
 def test_companies_are_linked_by_tax_number_only(groups: Groups) -> None:
     firm = {"full_name": "ООО Ромашка", "is_company": True, "phone": PHONE}
     assert linked(
