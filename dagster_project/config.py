@@ -22,15 +22,18 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 ENV_PREFIX = "C360_"
+PLACES = ("file://", "s3://")  # what a source without a database may lead to
 
 
 class Settings(BaseSettings):
-    """One instance is one environment. Times are IANA zones, paths absolute, URLs SQLAlchemy's."""
+    """One instance is one environment. Times are IANA zones, paths absolute, databases' URLs SQLAlchemy's."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow")
 
     profile: Literal["demo", "production"] = "demo"
     home: Path = PROJECT_ROOT / ".local"
+    # The company's own declarations of sources, one TOML file each.
+    sources_dir: Path = PROJECT_ROOT / "sources"
     warehouse_url: str | None = None
     # May create databases and roles: the demo company and the first set-up need it, refreshes do not.
     warehouse_admin_url: str | None = None
@@ -61,10 +64,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no cron expression such as 0 3 * * *")
         return value
 
-    @field_validator("home")
+    @field_validator("home", "sources_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def demo_files(self) -> Path:
+        """Where the demo company's systems without a database drop their files: a folder each."""
+        return self.home / "demo_files"
 
     @property
     def company_phone_list(self) -> list[str]:
@@ -82,11 +90,11 @@ class Settings(BaseSettings):
             if self.profile == "production":
                 raise ConfigError(
                     f"{setting} is not set.",
-                    f"Set it to the {source} database's SQLAlchemy URL, or take {source} out of "
-                    "vars.sources in dbt_project/dbt_project.yml.",
+                    f"Set it to the {source} database's SQLAlchemy URL (or the folder's or bucket's), or take "
+                    f"{source} out of vars.sources in dbt_project/dbt_project.yml.",
                 )
             return None
-        return checked_url(setting, value)
+        return value if value.startswith(PLACES) else checked_url(setting, value)
 
     def source_time_zone(self, source: str) -> str:
         """C360_SOURCE_<NAME>_TIME_ZONE: the zone of a source that writes local time."""

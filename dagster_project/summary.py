@@ -38,6 +38,7 @@ class Figures:
     rows_published: int = 0
     gates: dict[str, dict[str, int]] = field(default_factory=dict)
     gate_messages: list[str] = field(default_factory=list)
+    refused_files: list[str] = field(default_factory=list)
     newly_quarantined: int = 0
     in_quarantine: int = 0
     identity: dict[str, int | str | bool] = field(default_factory=dict)
@@ -54,6 +55,7 @@ def gather(warehouse: Warehouse, run_id: str) -> Figures:
     figures = Figures()
     with warehouse.begin() as connection:
         _sources(connection, run_id, figures)
+        figures.refused_files = _refused_files(connection)
         figures.contracts = _counts(connection, schema.INTERMEDIATE, _contracts())
         _gates(connection, run_id, figures)
         _identity(connection, run_id, figures)
@@ -200,6 +202,20 @@ def _gates(connection: sa.Connection, run_id: str, figures: Figures) -> None:
     )
 
 
+def _refused_files(connection: sa.Connection) -> list[str]:
+    """Files that could not be read when they were last tried, each with the reason."""
+    if not _exists(connection, "ops.delivered_files"):
+        return []
+    rows = connection.execute(
+        sa.text(
+            "select source, table_name, file, refused from ops.delivered_files "
+            "where refused is not null and source = any(:sources) order by 1, 2, 3"
+        ),
+        {"sources": list(source_contracts())},
+    )
+    return [f"{row.source}.{row.table_name}: refused {row.file}: {row.refused}" for row in rows]
+
+
 def _identity(connection: sa.Connection, run_id: str, figures: Figures) -> None:
     if _exists(connection, "identity.runs"):
         row = connection.execute(
@@ -283,7 +299,8 @@ def _gates_table(figures: Figures) -> Group:
             layer,
             *(f"{n:,}" for n in (row["tables"], passed, row["warned"], row["failed"], row["quarantined"])),
         )
-    notes = [Text(f"  ! {message}", style="yellow") for message in figures.gate_messages]
+    messages = [*figures.refused_files, *figures.gate_messages]
+    notes = [Text(f"  ! {message}", style="yellow") for message in messages]
     return Group(table, *notes)
 
 

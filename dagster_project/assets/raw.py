@@ -31,13 +31,15 @@ def raw_key(source: str, table: str) -> dg.AssetKey:
     return dg.AssetKey([LAYER, source, table])
 
 
-def source_url(settings: Settings, source: str, warehouse: Warehouse) -> str:
-    """The configured URL; in the demo profile without one, the demo company's database on the warehouse's server."""
-    configured = settings.source_url(source)
+def source_url(settings: Settings, source: Source, warehouse: Warehouse) -> str:
+    """The configured URL; in the demo profile without one, the demo company's database or folder."""
+    configured = settings.source_url(source.name)
     if configured:
         return configured
+    if source.medium == "files":
+        return (settings.demo_files / source.name).as_uri()
     assert warehouse.admin_url is not None  # the demo profile: settings.source_url refuses production
-    url = warehouse.admin_url.set(username="c360_demo", database=f"demo_{source}")
+    url = warehouse.admin_url.set(username="c360_demo", database=f"demo_{source.name}")
     return url.render_as_string(hide_password=False)
 
 
@@ -66,7 +68,7 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
             try:
                 done = extract(
                     source,
-                    source_url(settings, source.name, warehouse),
+                    source_url(settings, source, warehouse),
                     warehouse,
                     settings.home,
                     progress=context.log.info,
@@ -86,6 +88,8 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     load.rows_at_source,
                 )
                 load.rows_missing = found.rows_missing
+                for refused in load.refused:
+                    context.log.warning(f"{source.name}.{load.table}: refused {refused}")
                 yield dg.MaterializeResult(
                     asset_key=raw_key(source.name, load.table),
                     metadata=_metadata(load),
@@ -105,11 +109,12 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
 
 
 def _spec(source: Source, table: Table) -> dg.AssetSpec:
-    moves = (
-        f"`{table.watermark}`"
-        if table.watermark
-        else (f"its row of `{table.follows.parent}`" if table.follows else "nothing: read whole")
-    )
+    if table.files:
+        moves = f"the files `{table.files.pattern}`"
+    elif table.watermark:
+        moves = f"`{table.watermark}`"
+    else:
+        moves = f"its row of `{table.follows.parent}`" if table.follows else "nothing: read whole"
     return dg.AssetSpec(
         key=raw_key(source.name, table.name),
         group_name=LAYER,
@@ -130,6 +135,10 @@ def _metadata(load: TableLoad) -> dict[str, dg.MetadataValue]:
         "rows_loaded": dg.MetadataValue.int(load.rows_loaded),
         "tombstones": dg.MetadataValue.int(load.tombstones),
     }
+    if load.rows_rejected:
+        metadata["rows_rejected"] = dg.MetadataValue.int(load.rows_rejected)
+    if load.refused:
+        metadata["refused"] = dg.MetadataValue.text("\n".join(load.refused))
     if load.watermark_to:
         metadata["watermark"] = dg.MetadataValue.text(load.watermark_to)
     if load.watermark_from:

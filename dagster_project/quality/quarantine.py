@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
 from dagster_project.quality.expect import PLACE, Judgement
-from dagster_project.warehouse.schema import QUARANTINE
+from dagster_project.warehouse.schema import QUARANTINE, quarantine_table, row_key
 
 LOAD_ID = "_dlt_load_id"
 
@@ -45,11 +45,12 @@ class Place:
 
     @property
     def quarantine_table(self) -> str:
-        prefix = f"{self.schema.removeprefix('raw_')}__" if self.schema.startswith("raw_") else ""
-        return prefix + self.table
+        if not self.schema.startswith("raw_"):
+            return self.table
+        return quarantine_table(self.schema.removeprefix("raw_"), self.table)
 
     def row_key(self, alias: str) -> str:
-        return " || '|' || ".join(f'{alias}."{column}"::text' for column in self.key)
+        return row_key(self.key, alias)
 
     def rows(self, condition: str) -> str:
         """The query of the table's rows that meet `condition` (on alias t), each with its PLACE."""

@@ -1,14 +1,15 @@
 """The source systems: what to read of each, how it changes, and the extraction into raw_<source>.
 
-Belongs here: one module a system with its declaration (`SOURCE`), and the reading that they share.
+Belongs here: one module (`SOURCE`) or TOML file a system with its declaration, and the reading that they share.
 Does not belong here: what the columns mean (dbt_project/models/staging), Dagster.
-A source is added by its module here, its staging models and its line in `vars.sources` of
-dbt_project/dbt_project.yml, which is the one list of sources.
+A source is added by its declaration, here or in the company's own folder (C360_SOURCES_DIR), its staging models
+and its line in `vars.sources` of dbt_project/dbt_project.yml, which is the one list of sources.
 """
 
 import importlib
+from pathlib import Path
 
-from dagster_project.config import source_contracts
+from dagster_project.config import load_settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.sources.declaration import Source, Table
 
@@ -16,18 +17,25 @@ __all__ = ["Source", "Table", "load_source", "load_sources"]
 
 
 def load_source(name: str) -> Source:
-    """The declaration in dagster_project/sources/<name>.py. Raises ConfigError if there is none."""
+    """The declaration of a source: C360_SOURCES_DIR/<name>.toml, or <name>.toml or <name>.py here.
+
+    Raises ConfigError if there is none, or if it cannot work.
+    """
+    from dagster_project.sources.declared import read_declaration
+
+    for folder in (load_settings().sources_dir, Path(__file__).parent):
+        if (file := folder / f"{name}.toml").is_file():
+            return read_declaration(file)
     module_name = f"{__name__}.{name}"
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
+        return importlib.import_module(module_name).SOURCE
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name != module_name:
             raise
         raise ConfigError(
             f"Source {name!r} of vars.sources in dbt_project/dbt_project.yml has no declaration.",
-            f"Write dagster_project/sources/{name}.py with a SOURCE, or take {name} out of the list.",
+            f"Write {load_settings().sources_dir / name}.toml, or take {name} out of the list.",
         ) from error
-    return module.SOURCE
 
 
 def load_sources() -> list[Source]:

@@ -4,22 +4,80 @@ Belongs here: the vocabulary of the declarations, checked when they are made. Do
 any one system, and reading.
 """
 
-from dataclasses import dataclass
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
+
+from pydantic import ConfigDict
 
 from dagster_project.errors import ConfigError
 
 Deletes = Literal["soft", "compared", "kept"]
+Kind = Literal[
+    "CRM",
+    "ERP",
+    "shop",
+    "telephony",
+    "support",
+    "web",
+    "advertising",
+    "marketing",
+    "surveys",
+    "events",
+    "other",
+]
+Medium = Literal["database", "files"]
+NAME = re.compile(r"[a-z][a-z0-9_]{0,50}")
+STRICT = ConfigDict(extra="forbid")  # a declaration in a file has these keys and no others
 
 
 @dataclass(frozen=True)
 class Follows:
     """A table without a watermark whose rows change only when their parent's do."""
 
+    __pydantic_config__ = STRICT
+
     parent: str
     column: str  # the column here …
     parent_column: str  # … that holds this column of the parent
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that hold a table, below the folder or bucket that the source's URL names.
+
+    pattern    of their paths, as `spend/*.csv`; `*` crosses folders, and `.gz` or `.zip` may follow
+    format     csv (with a header), jsonl (an object a line) or parquet
+    encoding   what a text file is written in that is not UTF-8; one that is UTF-8 is read as such
+    delimiter  of a CSV file
+    rename     a column as the file calls it → as it is called here; others get their name in snake case
+    """
+
+    __pydantic_config__ = STRICT
+
+    pattern: str
+    format: Literal["csv", "jsonl", "parquet"]
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
+            raise ConfigError(
+                f"pattern {self.pattern!r} does not lie below the source's folder.",
+                "Write it as spend/*.csv.",
+            )
+        if len(self.delimiter) != 1:
+            raise ConfigError(
+                f"delimiter {self.delimiter!r} is not one character.", 'Write "," or ";" or a tab.'
+            )
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ConfigError(f"encoding {self.encoding!r} is not known.", "Write utf-8 or cp1251.") from None
 
 
 @dataclass(frozen=True)
@@ -33,7 +91,11 @@ class Table:
     look_back  how far before the last watermark each refresh reads again (rows that land late)
     deletes    soft: the source marks them; compared: key sets are compared and what is gone gets a
                tombstone; kept: rows that leave the source (rotation) stay in the warehouse
+    files      the files that hold it. Only new and changed ones are read; with `compared` the folder is the
+               table: all are read when one has changed
     """
+
+    __pydantic_config__ = STRICT
 
     name: str
     key: tuple[str, ...]
@@ -43,14 +105,28 @@ class Table:
     follows: Follows | None = None
     look_back: timedelta = timedelta(hours=1)
     deletes: Deletes = "soft"
+    files: Files | None = None
 
     def __post_init__(self) -> None:
+        if self.files and not NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"Table {self.name!r}: no name for a table.", "Use small Latin letters, digits and _."
+            )
         if not self.key:
             raise ConfigError(f"Table {self.name}: no key.", "Name the columns of its primary key.")
         if self.watermark and self.follows:
             raise ConfigError(
                 f"Table {self.name}: both a watermark and a parent.", "A row changes by one of them."
             )
+        if self.files and (self.watermark or self.follows):
+            raise ConfigError(
+                f"Table {self.name}: files and a watermark or a parent.",
+                "Files are read when they change; take `watermark` and `follows` out.",
+            )
+
+    @property
+    def medium(self) -> Medium:
+        return "files" if self.files else "database"
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -62,18 +138,36 @@ class Table:
 class Source:
     """One system. `description` is what a person reads in the asset graph."""
 
+    __pydantic_config__ = STRICT
+
     name: str
-    kind: Literal["CRM", "ERP", "shop", "telephony"]
+    kind: Kind
     description: str
     tables: tuple[Table, ...]
 
     def __post_init__(self) -> None:
         names = [table.name for table in self.tables]
+        if not NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"Source {self.name!r}: no name for a schema.", "Use small Latin letters, digits and _."
+            )
+        if not names:
+            raise ConfigError(f"Source {self.name}: no tables.", "Declare at least one.")
         if len(set(names)) != len(names):
             raise ConfigError(f"Source {self.name}: a table is declared twice.", "Declare each table once.")
+        if len({table.medium for table in self.tables}) != 1:
+            raise ConfigError(
+                f"Source {self.name}: its tables come from {', '.join(sorted({t.medium for t in self.tables}))}.",
+                "Declare a source for each: one URL leads to one of them.",
+            )
         for table in self.tables:
             if table.follows:
                 self.leader(table)
+
+    @property
+    def medium(self) -> Medium:
+        """What its URL leads to."""
+        return self.tables[0].medium
 
     def table(self, name: str) -> Table:
         for table in self.tables:

@@ -10,9 +10,10 @@ moved it, so the next one reads the same rows again; merging by key makes that h
 import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -21,8 +22,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from dagster_project.errors import C360Error, SourceError, WarehouseError
-from dagster_project.sources import keys, window
+from dagster_project.sources import files, keys, window
 from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import unreadable_column
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
@@ -35,7 +37,10 @@ DELETED_AT = "_deleted_at"
 
 @dataclass
 class TableLoad:
-    """What one refresh did to one raw table. Rows are counted; watermarks as the source writes them."""
+    """What one refresh did to one raw table. Rows are counted; watermarks as the source writes them.
+
+    rows_rejected could not even be rows; refused says which files could not be read, and why.
+    """
 
     table: str
     rows_at_source: int = 0
@@ -46,6 +51,8 @@ class TableLoad:
     watermark_from: str | None = None
     watermark_to: str | None = None
     new_columns: list[str] = field(default_factory=list)
+    rows_rejected: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,14 @@ def extract(
     compared table's key set.
     Raises SourceError (mend it), SourceUnavailable (try again) or WarehouseError.
     """
+    if source.medium != "database":
+        return _extract_delivered(source, url, warehouse, work_dir, progress, may_be_emptied, on_keys)
     place = make_url(url)
+    if place.drivername in ("file", "s3"):
+        raise SourceError(
+            f"{source.name}: C360_SOURCE_{source.name.upper()}_URL leads to files; it is read from a database.",
+            "Write it as postgresql+psycopg://… or mysql+pymysql://…",
+        )
     engine = source_engine(place)
     try:
         reflected = reflect(source, engine)
@@ -92,16 +106,17 @@ def extract(
         resources = [
             _resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables
         ]
-        load_id = _run_dlt(source, resources, loads, warehouse, work_dir, reflected, engine)
+        load_id = _run_dlt(
+            source, resources, loads, warehouse, work_dir, lambda f: _at_source(f, source, reflected, engine)
+        )
         grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
         keys.index(source, grown, warehouse)
         with engine.connect() as connection:
             for table in source.tables:
                 if table.deletes == "compared":
                     load = loads[table.name]
-                    load.tombstones, load.returned = keys.compare(
-                        source, table, reflected, connection, warehouse, on_keys
-                    )
+                    rows = keys.at_source(table, reflected, connection)
+                    load.tombstones, load.returned = keys.compare(source, table, rows, warehouse, on_keys)
     except C360Error:
         raise
     except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
@@ -117,6 +132,83 @@ def extract(
     )
     progress(f"{source.name}: {sum(load.rows_loaded for load in loads.values())} rows")
     return Extraction(source.name, load_id, list(loads.values()))
+
+
+def _extract_delivered(
+    source: Source,
+    url: str,
+    warehouse: Warehouse,
+    work_dir: Path,
+    progress: Callable[[str], None],
+    may_be_emptied: frozenset[str],
+    on_keys: keys.OnKeys,
+) -> Extraction:
+    """`extract` of a source that hands over files: what is new is read first, then loaded as one state."""
+    loads = {t.name: TableLoad(t.name) for t in source.tables}
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=work_dir) as folder, Delivery(source, Path(folder)) as delivery:
+        try:
+            readings = files.read(source, url, files.known(source, warehouse), delivery)
+            reflected = delivery.reflected()
+            for name, new in new_and_retyped(source, reflected, warehouse).items():
+                loads[name].new_columns = new
+            counted = window.rows_at_source(source, warehouse)
+            resources = []
+            for table in source.tables:
+                load, reading = loads[table.name], readings[table.name]
+                load.refused, load.rows_rejected = reading.refused, reading.rejected
+                delivery.settle(table)
+                rows = delivery.count(table)
+                if not rows:
+                    _make_empty_table(source, table, reflected, warehouse)
+                load.rows_at_source = counted.get(table.name, 0)
+                if reading.is_whole and table.deletes == "compared":
+                    load.rows_at_source = rows
+                    if f"{source.name}.{table.name}" not in may_be_emptied:
+                        _refuse_emptied(source, load, warehouse)
+                elif rows:
+                    load.rows_at_source += keys.count_new(source, table, delivery.keys(table), warehouse)
+                if rows:
+                    resources.append(_delivered_resource(table, delivery, reflected))
+            load_id = None
+            if resources:
+                load_id = _run_dlt(source, resources, loads, warehouse, work_dir)
+            keys.index(source, [load.table for load in loads.values() if load.rows_loaded], warehouse)
+            for table in source.tables:
+                if table.deletes == "compared" and readings[table.name].is_whole:
+                    load = loads[table.name]
+                    load.tombstones, load.returned = keys.compare(
+                        source, table, delivery.keys(table), warehouse, on_keys
+                    )
+            with warehouse.begin() as connection:
+                files.finish(source, readings, delivery, load_id, connection)
+        except (OSError, sa.exc.SQLAlchemyError) as error:
+            if full := _no_space(source, error):
+                raise full from error
+            raise
+    window.finish(source, {}, {name: load.rows_at_source for name, load in loads.items()}, load_id, warehouse)
+    progress(f"{source.name}: {sum(load.rows_loaded for load in loads.values())} rows")
+    return Extraction(source.name, load_id, list(loads.values()))
+
+
+def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected) -> Any:
+    import dlt
+
+    def batches() -> Iterator[pa.Table]:
+        for batch in delivery.batches(table):
+            yield batch.append_column(DELETED_AT, pa.nulls(len(batch), pa.timestamp("us", "UTC")))
+
+    names = reflected[table.name].c.keys()
+    return dlt.resource(
+        batches,
+        name=table.name,
+        primary_key=list(table.key),
+        write_disposition="merge",
+        columns={
+            **{name: {"data_type": "text", "nullable": name not in table.key} for name in names},
+            DELETED_AT: {"data_type": "timestamp", "nullable": True},
+        },
+    )
 
 
 def source_engine(url: URL) -> sa.Engine:
@@ -232,9 +324,9 @@ def _run_dlt(
     loads: dict[str, TableLoad],
     warehouse: Warehouse,
     work_dir: Path,
-    reflected: Reflected,
-    engine: sa.Engine,
+    at_source: Callable[[Any], C360Error] | None = None,
 ) -> str | None:
+    """One load package; its id, None where nothing was new. `at_source` says whose fault a failed reading is."""
     os.environ.update(
         RUNTIME__DLTHUB_TELEMETRY="false",
         RUNTIME__LOG_LEVEL="CRITICAL",  # its log lines may quote values
@@ -259,7 +351,7 @@ def _run_dlt(
             pipeline.abort_packages()  # a killed run's: its window is read again below
         info = pipeline.run(resources, loader_file_format="parquet")
     except PipelineStepFailed as failed:
-        raise _cause(failed, source, warehouse, reflected, engine) from failed
+        raise _cause(failed, source, warehouse, at_source) from failed
     normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     counts = normalized.row_counts if normalized else {}
     for name, load in loads.items():
@@ -268,24 +360,30 @@ def _run_dlt(
 
 
 def _cause(
-    failed: Any, source: Source, warehouse: Warehouse, reflected: Reflected, engine: sa.Engine
+    failed: Any, source: Source, warehouse: Warehouse, at_source: Callable[[Any], C360Error] | None
 ) -> C360Error:
     """Whose fault a failed dlt step is: reading fails at the source, everything later at the warehouse or disk."""
-    from dlt.extract.exceptions import ResourceExtractionError
-
     if full := _no_space(source, failed):
         return full
+    if failed.step == "extract" and at_source:
+        return at_source(failed)
     links = chain(failed)
-    if failed.step == "extract":
-        table = next((link.pipe_name for link in links if isinstance(link, ResourceExtractionError)), None)
-        unreadable = table and unreadable_column(source, table, reflected, engine)
-        return unreadable or translate(failed, source.name, engine.url, f"reading {table}")
     said = str(links[-1]).strip().splitlines() or [type(links[-1]).__name__]
     return WarehouseError(
         f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
         f"failed: {said[0]}.",
         "Mend the warehouse and run the refresh again: it reads the same rows anew.",
     )
+
+
+def _at_source(failed: Any, source: Source, reflected: Reflected, engine: sa.Engine) -> C360Error:
+    from dlt.extract.exceptions import ResourceExtractionError
+
+    table = next(
+        (link.pipe_name for link in chain(failed) if isinstance(link, ResourceExtractionError)), None
+    )
+    unreadable = table and unreadable_column(source, table, reflected, engine)
+    return unreadable or translate(failed, source.name, engine.url, f"reading {table}")
 
 
 def _no_space(source: Source, error: BaseException) -> WarehouseError | None:

@@ -45,8 +45,7 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
     if lacking:
         raise SourceError(
             f"{source.name}: the source has no column {', '.join(lacking)}.",
-            f"Was it renamed? Adapt dagster_project/sources/{source.name}.py and "
-            f"dbt_project/models/staging/{source.name}.",
+            f"Was it renamed? Adapt the declaration of {source.name} and dbt_project/models/staging/{source.name}.",
         )
     enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
     return Reflected(tables, enforced)

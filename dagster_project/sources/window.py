@@ -104,6 +104,19 @@ def finish(
         )
 
 
+def rows_at_source(source: Source, warehouse: Warehouse) -> dict[str, int]:
+    """What the last finished load counted at the source, by table."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(PROGRESS_DDL))
+        rows = connection.execute(
+            sa.text(
+                "select table_name, rows_at_source from ops.extraction_watermarks where source = :source"
+            ),
+            {"source": source.name},
+        )
+        return {row.table_name: row.rows_at_source or 0 for row in rows}
+
+
 def parse(text: str, column: sa.Column) -> Any:
     """A stored watermark as its column's Python value."""
     python_type = column.type.python_type

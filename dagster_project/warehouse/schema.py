@@ -4,6 +4,8 @@ Belongs here: names others rely on, ownership and grants. Does not belong here: 
 makes its own) and the masked views of the marts (publish.py).
 """
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from psycopg import sql as pgsql
 
@@ -21,6 +23,16 @@ SCHEMAS = (STAGING, INTERMEDIATE, IDENTITY, MARTS_BUILD, MARTS, BI_VIEWS, QUARAN
 
 def raw_schema(source: str) -> str:
     return f"raw_{source}"
+
+
+def quarantine_table(source: str, table: str) -> str:
+    """Where the rows of a raw table wait that its gate moved out."""
+    return f"{source}__{table}"
+
+
+def row_key(key: Iterable[str], alias: str) -> str:
+    """How SQL writes a row's key in quarantine: its values joined by '|'; null if one is null."""
+    return " || '|' || ".join(f'{alias}."{column}"::text' for column in key)
 
 
 def prepare(connection: sa.Connection, sources: list[str]) -> None:

@@ -76,4 +76,4 @@ def test_every_source_of_the_one_list_is_declared() -> None:
 def test_a_source_without_declaration_says_which_file_to_write() -> None:
     with pytest.raises(ConfigError, match="'nosuch'") as refused:
         load_source("nosuch")
-    assert "dagster_project/sources/nosuch.py" in refused.value.remedy
+    assert "sources/nosuch.toml" in refused.value.remedy

@@ -1,0 +1,319 @@
+"""What a source without a database hands over, held until it is loaded: rows, and what could be none.
+
+Belongs here: text and Parquet files to rows, in a DuckDB database on disk that is gone afterwards; what is
+wrong with a row or a file. Does not belong here: finding and fetching files (files.py), loading (extract.py),
+judging values (quality/). Every column is text, as the file has it: staging casts.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy as sa
+
+from dagster_project.sources.declaration import Files, Source, Table
+from dagster_project.sources.reflect import Reflected
+
+BATCH_ROWS = 50_000
+# A row this long is no row of a business table; PostgreSQL and every step after would suffer from it.
+LONGEST_ROW = 1 << 20
+MOST_COLUMNS = 500
+CONTENT_KEPT = 2_000  # characters of a rejected row
+FILE = "_file"  # the file that a row came with
+
+# DuckDB's words for a line that is no row → ours.
+REASONS = {
+    "MISSING COLUMNS": "fewer values than the header has columns",
+    "TOO MANY COLUMNS": "more values than the header has columns",
+    "UNQUOTED VALUE": "a quote that does not close where its value ends",
+    "LINE SIZE OVER MAXIMUM": f"longer than {LONGEST_ROW:,} bytes",
+    "INVALID ENCODING": "bytes that are not of the file's encoding",
+}
+_CYRILLIC = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфхцыэё", "abvgdeziyklmnoprstufhcyee", strict=True))
+    | {"ж": "zh", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
+)
+
+Reject = tuple[str, int | None, str | None, list[str]]
+
+
+class Refused(Exception):
+    """A file cannot be read at all: why, in words without a value of a row."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one file gave: rows, and rows that could be none."""
+
+    rows: int
+    rejected: int
+
+
+class Delivery:
+    """The rows of one refresh of one source. A context: what it holds is gone in the end."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+        self._columns: dict[str, list[str]] = {}
+
+    def __enter__(self) -> Self:
+        self._database = self.folder / "delivery.duckdb"
+        self._database.unlink(missing_ok=True)
+        self._sql = duckdb.connect(str(self._database))
+        self._sql.execute("set memory_limit = '500MB'; set threads = 2; set TimeZone = 'UTC'")
+        self._sql.execute(
+            "create table rejects "
+            "(table_name varchar, file varchar, line bigint, content varchar, reasons varchar[])"
+        )
+        for table in self.source.tables:
+            names = list(dict.fromkeys((*table.required_columns, *table.optional, FILE)))
+            self._columns[table.name] = names
+            self._sql.execute(
+                f"create table {_name(table.name)} ({', '.join(f'{_name(n)} varchar' for n in names)})"
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sql.close()
+        self._database.unlink(missing_ok=True)
+
+    def add(self, table: Table, path: Path, origin: str, files: Files) -> Taken:
+        """Takes the rows of a local file, plain UTF-8 or Parquet, that a person knows as `origin`.
+
+        A later row goes before an earlier one of the same key. Raises Refused; nothing of the file is kept then.
+        """
+        known = list(self._columns[table.name])
+        self._sql.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+        self._sql.execute("begin")
+        try:
+            self._sql.execute(
+                "create or replace temp table broken (line bigint, content varchar, reason varchar)"
+            )
+            columns = _READERS[files.format](self._sql, path, files)
+            taken = self._take(table, columns, origin)
+            self._sql.execute("commit")
+        except Exception as error:
+            self._sql.execute("rollback")
+            self._columns[table.name] = known
+            if isinstance(error, duckdb.Error):  # its words may quote a row
+                raise Refused(f"it is no readable {files.format} ({type(error).__name__})") from error
+            raise
+        return taken
+
+    def settle(self, table: Table) -> int:
+        """Keeps the last of the rows of one key; returns how many gave way to it."""
+        name, key = _name(table.name), ", ".join(map(_name, table.key))
+        return self._ask(
+            f"delete from {name} where rowid in (select id from (select rowid as id, "
+            f"row_number() over (partition by {key} order by rowid desc) as place from {name}) where place > 1)"
+        )
+
+    def count(self, table: Table) -> int:
+        return self._ask(f"select count(*) from {_name(table.name)}")
+
+    def batches(self, table: Table) -> Iterator[pa.Table]:
+        rows = self._sql.cursor().sql(f"select * from {_name(table.name)}")
+        for batch in rows.to_arrow_reader(BATCH_ROWS):
+            yield pa.Table.from_batches([batch])
+
+    def keys(self, table: Table) -> Iterator[tuple[str, ...]]:
+        """The key of every row."""
+        yield from self._rows(f"select {', '.join(map(_name, table.key))} from {_name(table.name)}")
+
+    def rejects(self, table: Table) -> Iterator[Reject]:
+        """file, line (None where it is not known), content, reasons of whatever is no row."""
+        yield from self._rows(
+            f"select file, line, content, reasons from rejects where table_name = {_text(table.name)}"
+        )
+
+    def reflected(self) -> Reflected:
+        """The tables as a database would describe them."""
+        metadata = sa.MetaData()
+        tables = {
+            name: sa.Table(name, metadata, *(sa.Column(column, sa.Text()) for column in columns))
+            for name, columns in self._columns.items()
+        }
+        return Reflected(tables, frozenset())
+
+    def _take(self, table: Table, columns: Sequence[str], origin: str) -> Taken:
+        """From temp table `page` (the file's columns, in its order) and `broken` to the table and `rejects`."""
+        if not columns:  # a JSONL file without a single object
+            self._sql.execute(
+                "create or replace temp table judged as select [] as _reasons from page limit 0"
+            )
+        else:
+            if lacking := [name for name in table.required_columns if name not in columns]:
+                raise Refused(f"it has no column {', '.join(lacking)}")
+            self._widen(table, columns)
+            without_key = " or ".join(f"coalesce(trim({_name(c)}), '') = ''" for c in table.key)
+            with_nul = " or ".join(f"coalesce(contains({_name(c)}, chr(0)), false)" for c in columns)
+            self._sql.execute(
+                f"""
+                create or replace temp table judged as select *, list_filter([
+                    case when {without_key} then {_text(f"no {', '.join(table.key)}")} end,
+                    case when {with_nul} then 'a NUL character' end
+                ], lambda reason: reason is not null) as _reasons from page
+                """
+            )
+            names = ", ".join(map(_name, columns))
+            self._sql.execute(
+                f"insert into {_name(table.name)} ({names}, {FILE}) "
+                f"select {names}, {_text(origin)} from judged where len(_reasons) = 0"
+            )
+            content = f"to_json({{{', '.join(f'{_text(c)}: {_name(c)}' for c in columns)}}})"
+            self._sql.execute(
+                f"insert into rejects select {_text(table.name)}, {_text(origin)}, null, {_kept(content)}, "
+                "_reasons from judged where len(_reasons) > 0"
+            )
+        self._sql.execute(
+            f"insert into rejects select {_text(table.name)}, {_text(origin)}, line, {_kept('any_value(content)')}, "
+            "list(distinct reason) from broken group by line, case when line is null then content end"
+        )
+        return Taken(
+            self._ask("select count(*) from judged where len(_reasons) = 0"),
+            self._ask(
+                f"select count(*) from rejects where table_name = {_text(table.name)} and file = {_text(origin)}"
+            ),
+        )
+
+    def _widen(self, table: Table, columns: Sequence[str]) -> None:
+        known = self._columns[table.name]
+        new = [name for name in columns if name not in known]
+        if len(known) + len(new) > MOST_COLUMNS:
+            raise Refused(f"with it the table would have more than {MOST_COLUMNS} columns")
+        for name in new:
+            self._sql.execute(f"alter table {_name(table.name)} add column {_name(name)} varchar")
+            known.append(name)
+
+    def _ask(self, query: str) -> int:
+        answer: int = self._sql.execute(query).fetchall()[0][0]
+        return answer
+
+    def _rows(self, query: str) -> Iterator[tuple]:
+        cursor = self._sql.cursor().execute(query)
+        while rows := cursor.fetchmany(BATCH_ROWS):
+            yield from rows
+
+
+def snake_case(name: str) -> str:
+    """A column as a file calls it, as it is called here: `Дата показа` is data_pokaza, `orderId` order_id."""
+    latin = re.sub(r"(?<=[a-zа-яё0-9])(?=[A-ZА-ЯЁ])", "_", name.strip()).lower().translate(_CYRILLIC)
+    plain = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:60].strip("_")
+    return f"c_{plain}" if plain[:1].isdigit() else plain
+
+
+def _read_csv(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        start = file.read(LONGEST_ROW)
+    if not start.strip():
+        raise Refused("it is empty: not even a header")
+    try:
+        header = next(csv.reader(start.splitlines(keepends=True), delimiter=files.delimiter, strict=True))
+    except (csv.Error, StopIteration):
+        raise Refused("its header cannot be read") from None
+    columns = _columns(header, files.rename)
+    types = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in columns)
+    sql.execute(
+        f"""
+        create or replace temp table page as select * from read_csv(
+            ?, columns = {{{types}}}, auto_detect = false, header = true, delim = ?, quote = '"', escape = '"',
+            new_line = '\\n', strict_mode = true, store_rejects = true, max_line_size = {LONGEST_ROW})
+        """,
+        [str(path), files.delimiter],
+    )
+    _keep_broken(sql)
+    return columns
+
+
+def _read_jsonl(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+    # A line is one text first, so that a broken one spoils no other; no JSON holds the delimiter 0x01.
+    sql.execute(
+        f"""
+        create or replace temp table lines as
+        select row_number() over () as number, line,
+            case when json_valid(line) then json_type(line) end is not distinct from 'OBJECT' as is_object
+        from read_csv(
+            ?, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false, delim = '\x01', quote = '',
+            escape = '', new_line = '\\n', store_rejects = true, max_line_size = {LONGEST_ROW})
+        where trim(line) <> ''
+        """,
+        [str(path)],
+    )
+    _keep_broken(sql)
+    sql.execute("insert into broken select null, line, 'not a JSON object' from lines where not is_object")
+    keys = [
+        key
+        for (key,) in sql.execute(
+            "select key from (select unnest(json_keys(line)) as key, number from lines where is_object) "
+            "group by key order by min(number), key"
+        ).fetchall()
+    ]
+    columns = _columns(keys, files.rename)
+    pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]
+    values = [
+        f"json_extract_string(line, {_text(pointer)}) as {_name(column)}"
+        for pointer, column in zip(pointers, columns, strict=True)
+    ]
+    sql.execute(
+        f"create or replace temp table page as select {', '.join(values) or 'null as nothing'} "
+        "from lines where is_object order by number"
+    )
+    return columns
+
+
+def _read_parquet(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+    described = sql.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
+    columns = _columns([name for name, *_ in described], files.rename)
+    values = [
+        f"cast({_name(theirs)} as varchar) as {_name(ours)}"
+        for (theirs, *_), ours in zip(described, columns, strict=True)
+    ]
+    sql.execute(
+        f"create or replace temp table page as select {', '.join(values)} from read_parquet(?)", [str(path)]
+    )
+    return columns
+
+
+_READERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Path, Files], list[str]]] = {
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "parquet": _read_parquet,
+}
+
+
+def _keep_broken(sql: duckdb.DuckDBPyConnection) -> None:
+    words = " ".join(f"when {_text(kind)} then {_text(reason)}" for kind, reason in REASONS.items())
+    sql.execute(
+        f"insert into broken select line, csv_line, case cast(error_type as varchar) {words} "
+        "else 'not a row: ' || lower(cast(error_type as varchar)) end from reject_errors"
+    )
+
+
+def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+    """The names here of a file's columns. Raises Refused where one has none, or two have the same."""
+    columns = [rename.get(name.strip()) or snake_case(name) for name in names]
+    if len(columns) > MOST_COLUMNS:
+        raise Refused(f"it has more than {MOST_COLUMNS} columns")
+    if "" in columns:
+        raise Refused(f"its column {columns.index('') + 1} has no name")
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise Refused(f"two of its columns are called {twice[0]}")
+    return columns
+
+
+def _kept(content: str) -> str:
+    return f"replace(left({content}, {CONTENT_KEPT}), chr(0), '')"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
