@@ -87,6 +87,11 @@ BREAKING: dict[str, dict[str, Rows]] = {
         "an answer comes after its question": {"intermediate.survey_responses": [{"responded_at": EARLY}]},
         **contract("survey_responses", "response"),
     },
+    "intermediate/ad_spend": {
+        "clicks are no more than impressions": {"intermediate.ad_spend": [{"clicks": 2}]}
+    },
+    "intermediate/consents": contract("consents", "consent"),
+    "intermediate/offer_events": contract("offer_events", "offer"),
     "identity/record_customers": {
         "every live card has a customer": {"intermediate.customer_records": [{}, {"source_record_id": "y"}]},
         "no card has a customer that is not live": {"intermediate.customer_records": [{"deleted_at": LATE}]},
