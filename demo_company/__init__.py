@@ -1,12 +1,12 @@
-"""A retailer to try everything on: its people, what they did, the four systems that saw it — and the truth.
+"""A retailer to try everything on: its people, what they did, the systems that saw it — and the truth.
 
-`create` builds the databases demo_suitecrm, demo_odoo, demo_woocommerce and demo_asterisk beside the warehouse
-and the schema demo_truth in it, which no role of the pipeline can read. `generate` makes the same tables in
+`create` builds a database demo_<source> for each of SOURCES beside the warehouse and the schema demo_truth in it,
+which no role of the pipeline can read. `generate` makes the same tables in
 memory. Everything is invented and seeded: the same arguments give the same bytes, and the company's today is
 a fixed day (`AS_OF`).
 
 Layers, each knowing the ones before: draws, clock, noise, translit, names, company → people → presence,
-behaviour (bundled in world) → cards, truth → systems → generate → load.
+behaviour, chats (bundled in world) → cards, truth → systems → generate → load.
 """
 
 import time

@@ -67,6 +67,10 @@ SHOP = Style(
     layout=0.004, lower=0.09, phone=0.8, family_phone=0.06, phone_slips=0.03, phone_placeholder=0.025,
     email=1.0, email_variant=0.5, email_slips=0.03, email_placeholder=0.015, address=1.0, address_slips=0.02,
 )  # fmt: skip
+CHAT = Style(
+    latin=0.22, short=0.3, no_family=0.3, slips=0.02, lower=0.1,
+    email=1.0, email_variant=0.3, email_slips=0.02, email_placeholder=0.01,
+)  # fmt: skip
 RECEIPT = Style(phone=1.0, phone_slips=0.02, phone_placeholder=0.015, email=1.0, email_slips=0.03)
 
 

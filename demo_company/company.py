@@ -1,7 +1,7 @@
 """The retailer itself: stores, employees, queues, programmes.
 
 Belongs here: its few fixed facts, the same for every seed. Does not belong here: customers.
-Employee number i (0…) is SuiteCRM user i + 1, Odoo user i + 2 and extension 201 + i.
+Employee number i (0…) is SuiteCRM user i + 1, Odoo user i + 2, Chatwoot user i + 1 and extension 201 + i.
 """
 
 STORES = [

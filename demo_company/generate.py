@@ -1,4 +1,4 @@
-"""From a seed to the four systems' tables and the truth. Nothing here touches a database.
+"""From a seed to the systems' tables and the truth. Nothing here touches a database.
 
 Belongs here: the assembly. Does not belong here: loading (load.py).
 """
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dagster_project.errors import C360Error
-from demo_company.systems import asterisk, odoo, suitecrm, woocommerce
+from demo_company.systems import asterisk, chatwoot, odoo, suitecrm, woocommerce
 from demo_company.truth import record_entities
 from demo_company.world import make_world
 
 FEWEST = 50  # below, some kind of card or event would not occur at all
-SOURCES = ("suitecrm", "odoo", "woocommerce", "asterisk")
+SOURCES = ("suitecrm", "odoo", "woocommerce", "asterisk", "chatwoot")
 
 
 @dataclass(frozen=True)
@@ -39,5 +39,7 @@ def generate(customers: int = 5000, seed: int = 42, noise: float = 1.0) -> Gener
     shop, shop_cards = woocommerce.build(world)
     erp, erp_cards = odoo.build(world, woocommerce.order_ids(world).order)
     phone, phone_cards = asterisk.build(world)
-    tables = dict(zip(SOURCES, (crm, erp, shop, phone), strict=True))
-    return Generated(tables, record_entities(world.people, [crm_cards, *erp_cards, shop_cards, phone_cards]))
+    chat, chat_cards = chatwoot.build(world)
+    tables = dict(zip(SOURCES, (crm, erp, shop, phone, chat), strict=True))
+    cards = [crm_cards, *erp_cards, shop_cards, phone_cards, chat_cards]
+    return Generated(tables, record_entities(world.people, cards))

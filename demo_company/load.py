@@ -6,9 +6,11 @@ Belongs here: databases, the login role, types, loading. Does not belong here: w
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
@@ -28,6 +30,17 @@ _TYPES = {
     "timestamp without time zone": pa.timestamp("us"),
     "text": pa.string(),
     "character varying": pa.string(),
+    "double precision": pa.float64(),
+    "bytea": pa.binary(),
+    "jsonb": pa.binary(),
+    "uuid": pa.binary(),
+}
+# ADBC writes the wire's own form, and knows no text for these.
+_WIRE = {
+    "jsonb": lambda column: pc.binary_join_element_wise(b"\x01", column.cast(pa.binary()), b""),
+    "uuid": lambda column: pa.array(
+        [value and UUID(value).bytes for value in column.to_pylist()], pa.binary()
+    ),
 }
 
 
@@ -40,7 +53,7 @@ def source_url(warehouse: Warehouse, source: str) -> URL:
 def rebuild(
     warehouse: Warehouse, generated: Generated, parameters: dict[str, str], say: Callable[[str], None]
 ) -> None:
-    """Drops and fills the four databases and the truth; `exists` is false until all of it is there."""
+    """Drops and fills the databases and the truth; `exists` is false until all of it is there."""
     with warehouse.admin_engine().connect() as admin:
         admin.exec_driver_sql(f"drop schema if exists {TRUTH} cascade")
     with warehouse.admin_engine("postgres").connect() as admin:
@@ -107,25 +120,27 @@ def _fill(url: URL, source: str, tables: dict[str, pa.Table]) -> None:
         statements.exec_driver_sql("analyze")
 
 
-def _column_types(cursor: adbc.Cursor) -> dict[str, dict[str, pa.DataType]]:
+def _column_types(cursor: adbc.Cursor) -> dict[str, dict[str, tuple[str, pa.DataType]]]:
     cursor.execute(
         "select table_name, column_name, data_type, numeric_precision::integer as width, "
         "numeric_scale::integer as scale from information_schema.columns "
         "where table_schema = 'public' order by table_name, ordinal_position"
     )
-    types: dict[str, dict[str, pa.DataType]] = {}
+    types: dict[str, dict[str, tuple[str, pa.DataType]]] = {}
     for row in cursor.fetch_arrow_table().to_pylist():
         is_numeric = row["data_type"] == "numeric"
         kind = pa.decimal128(row["width"], row["scale"]) if is_numeric else _TYPES[row["data_type"]]
-        types.setdefault(row["table_name"], {})[row["column_name"]] = kind
+        types.setdefault(row["table_name"], {})[row["column_name"]] = (row["data_type"], kind)
     return types
 
 
-def _cast(table: pa.Table, types: dict[str, pa.DataType]) -> pa.Table:
+def _cast(table: pa.Table, types: dict[str, tuple[str, pa.DataType]]) -> pa.Table:
     """`table` with exactly the columns of the database's; one too many or too few is a KeyError."""
     columns = {}
-    for name, kind in types.items():
-        column = table[name]
+    for name, (written, kind) in types.items():
+        column = table[name].combine_chunks()
+        if written in _WIRE:
+            column = _WIRE[written](column)
         if pa.types.is_decimal(kind) and pa.types.is_integer(column.type):
             column = column.cast(pa.decimal128(19 + kind.scale, kind.scale))
         columns[name] = column.cast(kind)

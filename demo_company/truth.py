@@ -5,7 +5,8 @@ Belongs here: the truth of the demo company. Does not belong here: anything that
 `is_linkable` is true where a card holds evidence that a good linker can use:
 - Only live cards of persons count: deleted cards, company cards and the company's own are not linkable.
 - Two cards of a person are joined by evidence if they share
-  a phone, e-mail mailbox or loyalty card, written rightly, that only this person's cards bear;
+  a phone, e-mail mailbox, loyalty card, messenger account or the shop's account or order, written rightly, that
+  only this person's cards bear;
   or one that several persons' cards bear (a family's phone, a switchboard, a recycled number) and a
   recognisable given name; or a recognisable full name (diminutives, other scripts and single slips are
   recognisable, the wrong keyboard layout is not) with the true birth date or the same true address; or
@@ -35,7 +36,7 @@ from demo_company.people import NONE, People
 class Evidence:
     """The cards of one source. `entity` names whose card it is; `person` is NONE where nobody's we model.
 
-    `identifiers` holds (row of the card, kind phone/email/loyalty_card, value as written); `parents` pairs of
+    `identifiers` holds (row of the card, kind phone/email/loyalty_card/messenger/account, value as written); `parents` pairs of
     rows that the source itself joins. Without `cards` (nameless cards) only identifiers are evidence.
     """
 
@@ -132,7 +133,8 @@ def email_key(values: Texts) -> Texts:
     return (local + "@" + domain).to_numpy(dtype=object)
 
 
-_KEYS = {"phone": phone_key, "email": email_key, "loyalty_card": lambda values: values}
+_KEYS = {"phone": phone_key, "email": email_key}
+_ALWAYS_TRUE = ("loyalty_card:", "messenger:", "account:")  # nobody types these wrongly
 
 
 def _identifiers(
@@ -143,7 +145,7 @@ def _identifiers(
     for part, offset in zip(parts, start, strict=False):
         for row, kind, written in part.identifiers:
             present = pd.notna(written)
-            value = kind + ":" + _KEYS[kind](written[present])
+            value = kind + ":" + _KEYS.get(kind, lambda values: values)(written[present])
             frames.append(pd.DataFrame({"card": row[present] + offset, "value": value}))
     found = pd.concat(frames).drop_duplicates(ignore_index=True)
     found["person"] = person[found["card"]]
@@ -158,7 +160,7 @@ def _identifiers(
     emails = np.concatenate([people.email, people.second_email, people.work_email])
     true = pd.Index("phone:" + phone_key(texts(numbers[numbers > 0].astype(str))))
     true = true.union(pd.Index("email:" + email_key(emails[pd.notna(emails)])))
-    is_true = found["value"].isin(true) | found["value"].str.startswith("loyalty_card:")
+    is_true = found["value"].isin(true) | found["value"].str.startswith(_ALWAYS_TRUE)
     return found[is_true & live[found["card"]]].reset_index(drop=True)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo_company.behaviour import History, make_history
+from demo_company.chats import Chats, make_chats
 from demo_company.draws import stream
 from demo_company.people import People, make_people
 from demo_company.presence import Presence, make_presence
@@ -18,6 +19,7 @@ class World:
     people: People
     presence: Presence
     history: History
+    chats: Chats
     seed: int
     noise: float
 
@@ -28,4 +30,6 @@ class World:
 def make_world(customers: int, seed: int, noise: float) -> World:
     people = make_people(customers, seed, noise)
     presence = make_presence(people, seed, noise)
-    return World(people, presence, make_history(people, presence, seed), seed, noise)
+    history = make_history(people, presence, seed)
+    chats = make_chats(people, presence, history.web_orders, seed)
+    return World(people, presence, history, chats, seed, noise)

@@ -55,8 +55,8 @@ def demo(customers: int, noise: float, seed: int = 360) -> tuple[pa.Table, pa.Ta
 
     generated = generate(customers, seed, noise)
     con = duckdb.connect()
-    for tables in generated.tables.values():
-        for name, table in tables.items():
+    for source in ("suitecrm", "odoo", "woocommerce", "asterisk"):
+        for name, table in generated.tables[source].items():
             con.register(name, table)
     con.register("record_entities", generated.record_entities)
     records = con.sql(_DEMO).to_arrow_table()

@@ -93,6 +93,7 @@ class Table:
                tombstone; kept: rows that leave the source (rotation) stay in the warehouse
     files      the files that hold it. Only new and changed ones are read; with `compared` the folder is the
                table: all are read when one has changed
+    is_narrow  only the columns named here are read: the others are secrets
     """
 
     __pydantic_config__ = STRICT
@@ -106,6 +107,7 @@ class Table:
     look_back: timedelta = timedelta(hours=1)
     deletes: Deletes = "soft"
     files: Files | None = None
+    is_narrow: bool = False
 
     def __post_init__(self) -> None:
         if self.files and not NAME.fullmatch(self.name):

@@ -7,7 +7,7 @@ merges are hard: key sets are compared. `mobile` and the normalised columns depe
 from dagster_project.sources.declaration import Source, Table, columns
 
 
-def _table(name: str, needs: str, optional: str = "") -> Table:
+def _table(name: str, needs: str, optional: str = "", is_narrow: bool = False) -> Table:
     return Table(
         name,
         key=("id",),
@@ -15,6 +15,7 @@ def _table(name: str, needs: str, optional: str = "") -> Table:
         needs=columns(f"{needs} create_date"),
         optional=columns(optional),
         deletes="compared",
+        is_narrow=is_narrow,
     )
 
 
@@ -28,7 +29,8 @@ SOURCE = Source(
             "name parent_id is_company type email phone vat ref street street2 zip city country_id active",
             optional="mobile email_normalized phone_sanitized",
         ),
-        _table("res_users", "login partner_id active"),
+        # Its other columns are passwords and keys.
+        _table("res_users", "login partner_id active", is_narrow=True),
         _table("product_template", "name categ_id list_price active"),
         _table("product_product", "product_tmpl_id default_code barcode standard_price active"),
         _table(

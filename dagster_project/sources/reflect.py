@@ -36,6 +36,7 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         )
     metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
     tables = {name: metadata.tables[name] for name in names}
+    tables |= {t.name: _narrowed(tables[t.name], t) for t in source.tables if t.is_narrow}
     lacking = [
         f"{table.name}.{column}"
         for table in source.tables
@@ -49,6 +50,19 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         )
     enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
     return Reflected(tables, enforced)
+
+
+def _narrowed(table: sa.Table, declared: Table) -> sa.Table:
+    wanted = {*declared.required_columns, *declared.optional}
+    return sa.Table(
+        table.name,
+        sa.MetaData(),
+        *(
+            sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable)
+            for c in table.columns
+            if c.name in wanted
+        ),
+    )
 
 
 def _is_enforced(declared: Table, table: sa.Table) -> bool:

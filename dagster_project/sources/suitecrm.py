@@ -7,8 +7,14 @@ column of the contact: email_addr_bean_rel joins it, and both tables move on the
 from dagster_project.sources.declaration import Source, Table, columns
 
 
-def _table(name: str, needs: str) -> Table:
-    return Table(name, key=("id",), watermark="date_modified", needs=columns(f"{needs} deleted"))
+def _table(name: str, needs: str, is_narrow: bool = False) -> Table:
+    return Table(
+        name,
+        key=("id",),
+        watermark="date_modified",
+        needs=columns(f"{needs} deleted"),
+        is_narrow=is_narrow,
+    )
 
 
 PERSON = """
@@ -22,7 +28,8 @@ SOURCE = Source(
     kind="CRM",
     description="SuiteCRM: contacts, leads, calls, cases and the colleagues' notes",
     tables=(
-        _table("users", "user_name first_name last_name"),
+        # Its other columns are passwords and settings.
+        _table("users", "user_name first_name last_name date_entered", is_narrow=True),
         _table("accounts", "name date_entered"),
         _table("contacts", f"{PERSON} salutation"),
         _table("leads", f"{PERSON} salutation status converted contact_id"),

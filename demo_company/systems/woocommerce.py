@@ -389,5 +389,11 @@ def _evidence(world: World, ids: _Ids, profile: Cards, billing: Cards, user_ids:
             (card_of_order, "email", billing.email),
             (card_of_order, "phone", billing.phone),
             (card_of_order, "loyalty_card", _shown_cards(world)),
+            (
+                np.arange(len(profile)),
+                "account",
+                texts(built("woocommerce:user:", text(user_ids)).to_pylist()),
+            ),
+            (card_of_order, "account", texts(built("woocommerce:order:", text(ids.order)).to_pylist())),
         ],
     )

@@ -1,4 +1,4 @@
--- One invented customer, Anna, in all four systems, and those around her: a colleague, a withheld number, a
+-- One invented customer, Anna, in all systems, and those around her: a colleague, a withheld number, a
 -- deleted card. Loaded into the raw schemas by conftest.py.
 insert into raw_suitecrm.users (id, first_name, last_name, date_modified) values ('u1', 'Олег', 'Лавров', '2026-01-01');
 insert into raw_suitecrm.contacts (id, salutation, first_name, last_name, phone_mobile, date_entered, date_modified, deleted) values
@@ -82,6 +82,38 @@ insert into raw_asterisk.queue_log (id, time, callid, queuename, agent, event, d
 (1, '2026-01-23 13:00', 'a', 'support', 'PJSIP/201', 'CONNECT', '15', null, null),
 (2, '2026-01-23 14:01', 'b', 'support', 'NONE', 'ABANDON', '1', '1', '44');
 
+insert into raw_chatwoot.users (id, name, created_at, updated_at) values (1, 'Дина Колосова', '2025-01-01', '2025-01-01');
+insert into raw_chatwoot.inboxes (id, account_id, channel_id, channel_type, name, created_at, updated_at)
+select id, 1, id, replace(kind, '-', chr(58) || chr(58)), kind, '2025-01-01', '2025-01-01'
+from (values (1, 'Channel-Telegram'), (2, 'Channel-WebWidget'), (3, 'Channel-Whatsapp')) as kinds (id, kind);
+-- Anna in two messengers, merged; a visitor who left nothing; one whose card was merged into Anna's.
+insert into raw_chatwoot.contacts (id, account_id, name, last_name, identifier, created_at, updated_at, _deleted_at) values
+(1, 1, 'Аня', 'Орлова', '12', '2026-01-24 09:00', '2026-01-24 09:00', null),
+(2, 1, 'icy-sea-123', '', null, '2026-01-24 09:00', '2026-01-24 09:00', null),
+(3, 1, '+79160000001', '', null, '2026-01-24 09:00', '2026-01-24 09:00', '2026-01-25 09:00');
+insert into raw_chatwoot.contact_inboxes (id, contact_id, inbox_id, source_id, created_at, updated_at) values
+(1, 1, 1, '555000111', '2026-01-24', '2026-01-24'), (2, 2, 2, '6f1c', '2026-01-24', '2026-01-24'),
+(3, 1, 3, '79160000001', '2026-01-24', '2026-01-24');
+insert into raw_chatwoot.conversations (id, account_id, display_id, uuid, inbox_id, contact_id, status, priority, assignee_id, first_reply_created_at, last_activity_at, created_at, updated_at) values
+(1, 1, 71, '00000000-0000-0000-0000-000000000001', 1, 1, 1, 3, 1, null, '2026-01-24 09:21', '2026-01-24 09:00', '2026-01-25 09:00'),
+(2, 1, 72, '00000000-0000-0000-0000-000000000002', 2, 2, 0, null, null, null, '2026-01-24 09:00', '2026-01-24 09:00', '2026-01-24 09:00');
+insert into raw_chatwoot.messages (id, account_id, inbox_id, conversation_id, message_type, content_type, content, private, status, sender_type, sender_id, created_at, updated_at) values
+(1, 1, 1, 1, 0, 0, 'Где заказ?', false, 0, 'Contact', 1, '2026-01-24 09:00:00', '2026-01-24 09:00'),
+(2, 1, 1, 1, 1, 0, 'Секунду', false, 0, 'AgentBot', 9, '2026-01-24 09:00:01', '2026-01-24 09:00'),
+(3, 1, 1, 1, 0, 0, 'Ау', false, 0, 'Contact', 1, '2026-01-24 09:00:20', '2026-01-24 09:00'),
+(4, 1, 1, 1, 0, 0, 'Ау!', false, 0, 'Contact', 1, '2026-01-24 09:00:30', '2026-01-24 09:00'),
+(5, 1, 1, 1, 1, 0, 'Спросить склад', true, 0, 'User', 1, '2026-01-24 09:00:35', '2026-01-24 09:00'),
+(6, 1, 1, 1, 1, 0, 'Завтра будет', false, 2, 'User', 1, '2026-01-24 09:00:40', '2026-01-24 09:00'),
+(7, 1, 1, 1, 2, 0, 'Разговор закрыт', false, 0, null, null, '2026-01-24 09:20', '2026-01-24 09:20'),
+(8, 1, 1, 1, 3, 9, 'Оцените', false, 0, null, null, '2026-01-24 09:20', '2026-01-24 09:20'),
+(9, 1, 1, 1, 3, 9, 'Оцените', false, 0, null, null, '2026-01-24 09:21', '2026-01-24 09:21'),
+(10, 1, 2, 2, 3, 0, 'Чем помочь?', false, 0, null, null, '2026-01-24 09:00', '2026-01-24 09:00'),
+(11, 1, 2, 2, 0, 0, 'Есть чайник?', false, 0, 'Contact', 2, '2026-01-24 09:00', '2026-01-24 09:00');
+insert into raw_chatwoot.csat_survey_responses (id, account_id, conversation_id, message_id, contact_id, rating, feedback_message, created_at, updated_at) values
+(1, 1, 1, 8, 1, 4, 'Спасибо', '2026-01-24 09:30', '2026-01-24 09:30');
+insert into raw_chatwoot.reporting_events (id, conversation_id, name, event_end_time, created_at, updated_at) values
+(1, 1, 'conversation_resolved', '2026-01-24 09:20', '2026-01-24 09:20', '2026-01-24 09:20');
+
 -- Identity as it would be: everything that is Anna's is Anna; one ID was merged into hers.
 insert into identity.record_customers (source_system, source_record_id, customer_id, linked_by, match_probability, since_run_id)
 select source_system, source_record_id, customer_id, 'splink', 0.99, 'run-1'
@@ -89,7 +121,7 @@ from (values
     ('suitecrm', 'contact:c1', 'C-ANNA'), ('suitecrm', 'lead:l1', 'C-ANNA'), ('odoo', 'partner:3', 'C-ANNA'),
     ('odoo', 'partner:4', 'C-ANNA'), ('odoo', 'receipt:302', 'C-ANNA'), ('woocommerce', 'order:500', 'C-ANNA'),
     ('woocommerce', 'user:12', 'C-ANNA'), ('asterisk', 'number:+79160000001', 'C-ANNA'),
-    ('odoo', 'partner:1', 'C-SHOP'), ('odoo', 'partner:5', 'C-DEPOT')
+    ('chatwoot', 'contact:1', 'C-ANNA'), ('odoo', 'partner:1', 'C-SHOP'), ('odoo', 'partner:5', 'C-DEPOT')
 ) as links (source_system, source_record_id, customer_id);
 insert into identity.record_identifiers (source_system, source_record_id, kind, value, is_main, is_canonical)
 select source_system, source_record_id, kind, value, true, true

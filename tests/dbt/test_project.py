@@ -87,29 +87,42 @@ def test_every_source_s_rows_are_reconciled() -> None:
 def test_every_source_row_is_in_its_contract_or_says_why_not(built: Built) -> None:
     tables = mart(built, "reconciliation", "stage = 'raw_to_contract'")
     found = {
-        (row["table_name"], row["contract"]): (row["rows_before"], row["rows_after"], row["left_out_reasons"])
+        (row["source_system"], row["table_name"], row["contract"]): (
+            row["rows_before"],
+            row["rows_after"],
+            row["left_out_reasons"],
+        )
         for row in tables
     }
     assert found == {
-        ("contacts", "customer_records"): (2, 2, {}),
-        ("leads", "customer_records"): (1, 1, {}),
-        ("calls", "interactions"): (2, 1, {"planned": 1}),
-        ("notes", "interactions"): (1, 1, {}),
-        ("cases", "cases"): (2, 2, {}),
-        ("res_partner", "customer_records"): (5, 4, {"own_employee": 1}),
-        ("sale_order", "orders"): (1, 1, {}),
-        ("sale_order_line", "order_lines"): (1, 1, {}),
-        ("pos_order", "orders"): (6, 5, {"refund_header": 1}),
-        ("pos_order", "customer_records"): (6, 1, {"has_partner": 3, "no_customer_given": 2}),
-        ("pos_order_line", "order_lines"): (5, 5, {}),
-        ("pos_order_line", "returns"): (2, 2, {}),
-        ("wp_wc_orders", "orders"): (3, 3, {}),
-        ("wp_wc_orders", "returns"): (1, 1, {}),  # money back without lines
-        ("wp_wc_orders", "customer_records"): (3, 1, {"registered": 1, "no_customer_given": 1}),
-        ("wp_woocommerce_order_items", "order_lines"): (2, 2, {}),
-        ("wp_wc_customer_lookup", "customer_records"): (1, 1, {}),
-        ("cdr", "interactions"): (3, 3, {}),
-        ("cdr", "customer_records"): (3, 1, {"anonymous_caller": 1, "internal_call": 1}),
+        ("suitecrm", "contacts", "customer_records"): (2, 2, {}),
+        ("suitecrm", "leads", "customer_records"): (1, 1, {}),
+        ("suitecrm", "calls", "interactions"): (2, 1, {"planned": 1}),
+        ("suitecrm", "notes", "interactions"): (1, 1, {}),
+        ("suitecrm", "cases", "cases"): (2, 2, {}),
+        ("odoo", "res_partner", "customer_records"): (5, 4, {"own_employee": 1}),
+        ("odoo", "sale_order", "orders"): (1, 1, {}),
+        ("odoo", "sale_order_line", "order_lines"): (1, 1, {}),
+        ("odoo", "pos_order", "orders"): (6, 5, {"refund_header": 1}),
+        ("odoo", "pos_order", "customer_records"): (6, 1, {"has_partner": 3, "no_customer_given": 2}),
+        ("odoo", "pos_order_line", "order_lines"): (5, 5, {}),
+        ("odoo", "pos_order_line", "returns"): (2, 2, {}),
+        ("woocommerce", "wp_wc_orders", "orders"): (3, 3, {}),
+        ("woocommerce", "wp_wc_orders", "returns"): (1, 1, {}),  # money back without lines
+        ("woocommerce", "wp_wc_orders", "customer_records"): (
+            3,
+            1,
+            {"registered": 1, "no_customer_given": 1},
+        ),
+        ("woocommerce", "wp_woocommerce_order_items", "order_lines"): (2, 2, {}),
+        ("woocommerce", "wp_wc_customer_lookup", "customer_records"): (1, 1, {}),
+        ("asterisk", "cdr", "interactions"): (3, 3, {}),
+        ("asterisk", "cdr", "customer_records"): (3, 1, {"anonymous_caller": 1, "internal_call": 1}),
+        ("chatwoot", "contacts", "customer_records"): (2, 1, {"no_customer_given": 1}),
+        ("chatwoot", "conversations", "cases"): (2, 2, {}),
+        ("chatwoot", "messages", "interactions"): (9, 6, {"private": 1, "activity": 1, "automatic": 1}),
+        ("chatwoot", "messages", "survey_responses"): (2, 2, {}),
+        ("chatwoot", "csat_survey_responses", "survey_responses"): (1, 1, {}),
     }
     for row in tables:
         assert row["rows_unexplained"] == 0, row
@@ -129,7 +142,7 @@ def test_cards_are_the_contract_s(built: Built) -> None:
     # Not the colleague's partner, not the empty cart, not the receipts without an identifier, no extension.
     assert {card["id"] for card in cards} == {
         "contact:c1", "contact:c2", "lead:l1", "partner:1", "partner:3", "partner:4", "partner:5",
-        "receipt:302", "order:500", "user:12", "number:+79160000001",
+        "receipt:302", "order:500", "user:12", "number:+79160000001", "contact:1",
     }  # fmt: skip
     assert {card["id"]: card["parent"] for card in cards if card["parent"]} == {
         "lead:l1": "contact:c1", "partner:4": "partner:3",  # an address of a company is not the company
@@ -190,11 +203,65 @@ def test_events_of_a_deleted_card_say_so_and_planned_calls_are_none(built: Built
 
 
 def test_a_call_after_closing_is_a_repeat(built: Built) -> None:
-    case, unknown = mart(built, "fct_contact_case")
+    case, unknown = mart(built, "fct_contact_case", "source_system = 'suitecrm'")
     assert (case["first_response_s"], case["open_s"], case["priority"]) == (300, 7200, "high")
     assert (case["fcr_1d"], case["fcr_3d"], case["fcr_7d"]) == (True, False, False)  # Anna called on the 23rd
     assert (unknown["no_customer_reason"], unknown["status"]) == ("no_customer_given", None)
     assert unknown["fcr_7d"] is None
+
+
+def test_a_chat_is_a_case_and_each_public_message_an_event(built: Built) -> None:
+    chat, visitor = mart(built, "fct_contact_case", "source_system = 'chatwoot'")
+    assert (chat["customer_id"], chat["channel"], chat["status"], chat["priority"]) == (
+        "C-ANNA", "messenger", "closed", "high",
+    )  # fmt: skip
+    # The robot's answer is none; the event says when it was resolved, not the row's last change.
+    assert (chat["first_response_s"], chat["open_s"], chat["employee_name"]) == (40, 1200, "Дина Колосова")
+    assert (visitor["no_customer_reason"], visitor["channel"]) == ("no_customer_given", "chat")
+    words = mart(built, "fct_interaction", "source_system = 'chatwoot' and kind = 'message'")
+    told = {row["interaction_id"].rpartition(":")[2]: row for row in words}
+    assert set(told) == {"1", "2", "3", "4", "6", "11"}
+    # Of words in a row the first waits; the robot's do not end the wait, nobody's last for ever.
+    assert {number: (row["wait_s"], row["is_answered"]) for number, row in told.items()} == {
+        "1": (40, True), "2": (None, None), "3": (20, True), "4": (None, None), "6": (None, None), "11": (None, False),
+    }  # fmt: skip
+    assert (told["6"]["employee_name"], told["6"]["status"], told["6"]["direction"]) == (
+        "Дина Колосова",
+        "read",
+        "out",
+    )
+    assert told["2"]["employee_name"] is None
+    assert told["1"]["note"] == "Где заказ?"
+
+
+def test_who_a_chat_s_contact_is(built: Built) -> None:
+    found = rows(
+        built,
+        "select kind, value from intermediate.customer_record_identifiers "
+        "where source_system = 'chatwoot' order by kind, value",
+    )
+    assert [(row["kind"], row["value"]) for row in found] == [
+        ("account", "woocommerce:user:12"), ("login", "12"), ("messenger", "telegram:555000111"),
+        ("messenger", "whatsapp:79160000001"), ("phone", "+79160000001"),
+    ]  # fmt: skip
+    shop = rows(
+        built,
+        "select source_record_id as card, value from intermediate.customer_record_identifiers "
+        "where source_system = 'woocommerce' and kind = 'account' order by value",
+    )
+    assert [(row["card"], row["value"]) for row in shop] == [
+        ("order:500", "woocommerce:order:500"), ("user:12", "woocommerce:order:501"), ("user:12", "woocommerce:user:12"),
+    ]  # fmt: skip
+
+
+def test_every_question_has_a_row_answered_or_not(built: Built) -> None:
+    asked = rows(built, "select * from intermediate.survey_responses order by asked_at")
+    assert [(r["kind"], r["score"], r["scale_max"], r["comment"]) for r in asked] == [
+        ("csat", 4, 5, "Спасибо"), ("csat", None, 5, None),
+    ]  # fmt: skip
+    assert {(r["source_record_id"], r["case_id"], r["employee_name"]) for r in asked} == {
+        ("contact:1", "chatwoot:conversation:1", "Дина Колосова")
+    }
 
 
 def test_the_journey_starts_on_the_web_and_ends_in_the_store(built: Built) -> None:
@@ -215,7 +282,7 @@ def test_the_card_answers_with_everything(built: Built) -> None:
     assert {"kind": "phone", "value": "+79160000001"} in card["identifiers"]
     assert row["data_as_of"].isoformat() == "2026-01-25T10:00:00+00:00"
     (profile,) = mart(built, "dim_customer", "customer_id = 'C-ANNA'")
-    assert (profile["record_count"], profile["identity_confidence"]) == (8, 0.93)
+    assert (profile["record_count"], profile["identity_confidence"]) == (9, 0.93)
 
 
 def test_retired_ids_lead_to_the_survivor(built: Built) -> None:

@@ -50,7 +50,13 @@ from (
     union all
     select dst from cdr where dcontext = 'from-internal'
 )
-where length(n) > 5 and n <> 'anonymous';
+where length(n) > 5 and n <> 'anonymous'
+union all
+select 'chatwoot', 'contact:' || c.id, case when not regexp_full_match(c.name, '[a-z]+-[a-z]+-[0-9]+')
+    then concat_ws(' ', c.name, c.last_name) end, null, null, null, null, null, true
+from contacts_of_chatwoot as c
+where not regexp_full_match(c.name, '[a-z]+-[a-z]+-[0-9]+') or coalesce(c.email, c.phone_number, c.identifier) is not null
+    or c.id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5));
 """
 
 _IDENTIFIERS = """
@@ -101,6 +107,20 @@ select distinct * from (
     select 'woocommerce', 'user:' || user_id, 'email', email from wp_wc_customer_lookup where user_id is not null
     union all
     select 'asterisk', record, 'phone', substr(record, 8) from cards where source = 'asterisk'
+    union all
+    select 'woocommerce', record, 'account', 'woocommerce:' || record from cards where source = 'woocommerce'
+    union all
+    select 'woocommerce', 'user:' || customer_id, 'account', 'woocommerce:order:' || id from billing where customer_id <> 0
+    union all
+    select 'chatwoot', 'contact:' || id, 'phone', phone_number from contacts_of_chatwoot
+    union all
+    select 'chatwoot', 'contact:' || id, 'email', email from contacts_of_chatwoot
+    union all
+    select 'chatwoot', 'contact:' || id, 'account', 'woocommerce:user:' || identifier from contacts_of_chatwoot
+    union all
+    select 'chatwoot', 'contact:' || contact_id, case inbox_id when 5 then 'email' else 'messenger' end,
+        case inbox_id when 5 then '' when 3 then 'whatsapp:' else 'telegram:' end || source_id
+    from contact_inboxes where inbox_id in (1, 2, 3, 5)
 )
 where value is not null;
 """
@@ -109,9 +129,12 @@ where value is not null;
 def read(generated: Generated) -> duckdb.DuckDBPyConnection:
     """A connection with tables cards, identifiers (source, record, kind, value) and truth."""
     connection = duckdb.connect()
-    for tables in generated.tables.values():
+    taken: set[str] = set()
+    for source, tables in generated.tables.items():
         for name, table in tables.items():
-            connection.register(name, table)
+            # Two systems have contacts and users.
+            connection.register(f"{name}_of_{source}" if name in taken else name, table)
+            taken.add(name)
     connection.register("record_entities", generated.record_entities)
     connection.execute(_CARDS)
     connection.execute(_IDENTIFIERS)

@@ -67,8 +67,8 @@ def test_the_scale_is_as_described() -> None:
     made = company(5000)
     records = made.record_entities.to_pandas()
     persons = records[records["entity_id"].str.startswith("person:")]
-    assert 15_000 <= len(records) <= 20_500
-    assert 2.5 <= len(persons) / persons["entity_id"].nunique() <= 4
+    assert 20_000 <= len(records) <= 26_000
+    assert 3 <= len(persons) / persons["entity_id"].nunique() <= 5
     assert persons["entity_id"].nunique() == 5000
     assert 9_000 <= len(made.tables["woocommerce"]["wp_wc_orders"]) <= 14_000
     assert 17_000 <= len(made.tables["odoo"]["pos_order"]) <= 23_000
@@ -139,6 +139,25 @@ def test_the_scale_is_as_described() -> None:
          "'EXITWITHTIMEOUT', 'COMPLETEAGENT', 'COMPLETECALLER', 'BLINDTRANSFER') group by 1 having count(*) <> 2"),
         ("a call detail row is one", "select uniqueid, sequence from cdr group by all having count(*) > 1"),
         ("CRM calls are of contacts", "select * from calls as c anti join contacts as p on p.id = c.parent_id"),
+        ("each conversation has its contact", "select * from conversations as c "
+         "anti join contacts_of_chatwoot as p on p.id = c.contact_id"),
+        ("each channel has its contact", "select * from contact_inboxes as c "
+         "anti join contacts_of_chatwoot as p on p.id = c.contact_id"),
+        ("each message has its conversation", "select * from messages as m anti join conversations as c "
+         "on c.id = m.conversation_id and c.created_at <= m.created_at and c.last_activity_at >= m.created_at"),
+        ("the first reply is a person's first words", "select c.id from conversations as c left join messages as m "
+         "on m.conversation_id = c.id and m.sender_type = 'User' and not m.private "
+         "group by c.id, c.first_reply_created_at having c.first_reply_created_at is distinct from min(m.created_at)"),
+        ("an answer to CSAT has its question", "select * from csat_survey_responses as r anti join messages as m "
+         "on m.id = r.message_id and m.content_type = 9 and m.conversation_id = r.conversation_id "
+         "and m.created_at < r.created_at"),
+        ("a resolved conversation says when", "select * from conversations as c anti join reporting_events as e "
+         "on e.conversation_id = c.id where c.status = 1"),
+        ("a mailbox is one contact's", "select lower(email) from contacts_of_chatwoot where email is not null "
+         "group by 1 having count(*) > 1"),
+        ("an account of a chat is its person's", "select * from contacts_of_chatwoot as c "
+         "inner join truth as t on t.record = 'contact:' || c.id and t.source = 'chatwoot' "
+         "inner join truth as u on u.record = 'user:' || c.identifier where t.entity <> u.entity"),
         ("a relation's address exists", "select * from email_addr_bean_rel as r "
          "anti join email_addresses as e on e.id = r.email_address_id"),
     ],
@@ -169,6 +188,13 @@ def test_the_systems_tell_one_story(query: Callable[[str], list[tuple]], claim: 
         ("transfers", "select 1 from queue_log where event = 'BLINDTRANSFER'"),
         ("returns elsewhere", "select 1 from pos_order as r inner join pos_order as o on o.id = r.refunded_order_id "
          "where o.config_id <> r.config_id"),
+        ("merged chat contacts", "select 1 from contact_inboxes group by contact_id having count(*) > 1"),
+        ("one Telegram account in two contacts", "select 1 from contact_inboxes where inbox_id in (1, 2) "
+         "group by source_id having count(distinct contact_id) > 1"),
+        ("names that the widget made up", "select 1 from contacts_of_chatwoot where name like '%-%-%'"),
+        ("questions that nobody answered", "select 1 from messages as m anti join csat_survey_responses as r "
+         "on r.message_id = m.id where m.content_type = 9"),
+        ("remarks among colleagues", "select 1 from messages where private"),
         ("web orders returned in a store", "select 1 from pos_order_line where sale_order_origin_id is not null"),
     ],
 )  # fmt: skip

@@ -18,6 +18,9 @@ _RECORDS = {
     "select 'order:' || id from wp_wc_orders where customer_id = 0 and type = 'shop_order'",
     "asterisk": "select distinct 'number:' || n from (select case dcontext when 'from-trunk' then src else dst end "
     "as n from cdr where dcontext in ('from-trunk', 'from-internal')) as c where length(n) > 5 and n <> 'anonymous'",
+    "chatwoot": "select 'contact:' || id from contacts where name !~ '^[a-z]+-[a-z]+-[0-9]+$' "
+    "or coalesce(email, phone_number, identifier) is not null "
+    "or id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5))",
 }
 
 

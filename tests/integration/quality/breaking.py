@@ -25,6 +25,9 @@ def fact(table: str) -> dict[str, Rows]:
 
 BREAKING: dict[str, dict[str, Rows]] = {
     "raw/asterisk/cdr": {"a call ends after it starts": {"raw_asterisk.cdr": [{"end": EARLY}]}},
+    "raw/chatwoot/csat_survey_responses": {
+        "a question has one answer": {"raw_chatwoot.csat_survey_responses": [{}, {"id": 2}]}
+    },
     "raw/odoo/sale_order": {
         "at most 1 in 100 totals differs from net plus tax": {"raw_odoo.sale_order": [{"amount_total": 3}]}
     },

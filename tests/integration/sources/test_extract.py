@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from dagster_project.errors import SourceError, SourceUnavailable, WarehouseError
 from dagster_project.sources import extract as extract_module
-from tests.integration.sources.conftest import Shop
+from tests.integration.sources.conftest import SHOP, Shop
 
 
 def test_the_first_load_brings_every_row_with_its_values(shop: Shop) -> None:
@@ -100,6 +101,21 @@ def test_a_new_column_is_taken_in_and_reported(shop: Shop) -> None:
 
     assert shop.load("orders").new_columns == ["channel"]
     assert shop.raw("select channel from raw_testshop.orders where id = 1") == [("web",)]
+
+
+def test_of_a_narrow_table_only_the_named_columns_are_read(shop: Shop) -> None:
+    orders = replace(SHOP.table("orders"), is_narrow=True)
+    shop.source = replace(SHOP, tables=(orders,))
+    shop.run("alter table orders add column password text default 'secret'")
+
+    assert shop.load("orders").new_columns == []
+    columns = shop.raw(
+        "select string_agg(column_name, ' ' order by column_name) from information_schema.columns "
+        "where table_schema = 'raw_testshop' and table_name = 'orders' and column_name not like '\\_%'"
+    )
+    assert columns == [("amount changed_at id placed_at",)]
+    shop.run("update orders set password = 'other', changed_at = '2026-02-01' where id = 1")
+    assert shop.load("orders").new_columns == []
 
 
 def test_a_killed_load_leaves_its_window_to_be_read_again(

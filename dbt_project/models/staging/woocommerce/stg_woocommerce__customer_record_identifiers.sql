@@ -13,6 +13,20 @@ customer_records as (
 ),
 
 identifiers as (
+    -- By these others name its customers: a web visitor, a chat's contact.
+    select
+        source_record_id,
+        'account' as kind,
+        'woocommerce:' || source_record_id as value
+    from customer_records
+    where source_record_id like 'user:%'
+    union all
+    select
+        source_record_id,
+        'account' as kind,
+        'woocommerce:order:' || order_id as value
+    from billing
+    union all
     {% for kind, column, model in columns %}
     select
         source_record_id,
