@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install run test ui stop check format bench lock
+.PHONY: help install run test servers ui stop check format bench lock
 
 help: ## shows this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -31,7 +31,18 @@ run: install ## everything: warehouse, demo company, one whole refresh, a summar
 	@$(BIN)/c360 refresh
 
 test: install ## every test, on two cores
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+servers: ## MariaDB for the tests that read a real one, from Debian's packages; needs root
+	@PATH="$$PATH:/usr/sbin"; if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then echo "MariaDB is there."; \
+	elif ! command -v apt-get >/dev/null; then \
+		echo "error: no apt-get here: install MariaDB's server programs (mariadbd, mariadb-install-db) another way." >&2; exit 1; \
+	elif [ "$$(id -u)" != 0 ]; then \
+		echo "error: installing Debian packages needs root: sudo make servers" >&2; exit 1; \
+	else \
+		echo "installing mariadb-server-core (programs only, no service) …"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends mariadb-server-core >/dev/null; \
+	fi
 
 ui: install ## Dagster's webserver and daemon on http://127.0.0.1:3000, schedule on
 	@$(BIN)/c360 ui

@@ -11,6 +11,18 @@ from dagster_project.warehouse import Warehouse, open_warehouse, schema
 from dagster_project.warehouse.connect import embedded_server
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who uses the end-to-end company begins first, in one process, so that it is built and refreshed once."""
+
+    def group(item: pytest.Item) -> str:
+        return "company" if "company" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) != "company")
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a demo environment below a temporary folder; its server stops with the session."""

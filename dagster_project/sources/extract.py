@@ -19,13 +19,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError, WarehouseError
 from dagster_project.sources import files, keys, window
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import unreadable_column
+from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
 from dagster_project.sources.window import Window
@@ -209,19 +210,6 @@ def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected) 
             DELETED_AT: {"data_type": "timestamp", "nullable": True},
         },
     )
-
-
-def source_engine(url: URL) -> sa.Engine:
-    """An engine that reads: time-outs set, text as UTF-8, server-side cursors."""
-    arguments: dict[str, Any] = {"connect_timeout": 10}
-    if url.get_backend_name() == "postgresql":
-        arguments |= {
-            "options": "-c default_transaction_read_only=on -c timezone=UTC",
-            "client_encoding": "utf8",
-        }
-    elif url.get_backend_name() == "mysql":
-        arguments |= {"charset": "utf8mb4"}
-    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
 
 
 def _count(table: sa.Table, connection: sa.Connection) -> int:

@@ -37,6 +37,11 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
     metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
     tables = {name: metadata.tables[name] for name in names}
     tables |= {t.name: _narrowed(tables[t.name], t) for t in source.tables if t.is_narrow}
+    for declared in source.tables:
+        for column in tables[declared.name].columns:
+            column.type = _unbounded(column.type)
+            # What must be there at the source may be MySQL's zero date, which is null here.
+            column.nullable = column.name not in declared.key
     lacking = [
         f"{table.name}.{column}"
         for table in source.tables
@@ -63,6 +68,12 @@ def _narrowed(table: sa.Table, declared: Table) -> sa.Table:
             if c.name in wanted
         ),
     )
+
+
+def _unbounded(kind: sa.types.TypeEngine) -> sa.types.TypeEngine:
+    """Text without its length: raw takes a column that grows at the source, and a SET's joined words."""
+    is_text = isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
+    return sa.Text() if is_text else kind
 
 
 def _is_enforced(declared: Table, table: sa.Table) -> bool:

@@ -15,6 +15,8 @@ from dagster_project.warehouse import Warehouse
 
 # A value from the future must not become the watermark: nothing would be read until that day.
 CLOCK_SKEW = dt.timedelta(days=1)
+# A time before it is none (MySQL's zero date): rows without a watermark are read each time.
+NO_TIME = dt.datetime(1970, 1, 1)
 
 PROGRESS_DDL = """
 create table if not exists ops.extraction_watermarks (
@@ -41,7 +43,8 @@ class Window:
 def _changed(table: Table, source: Source, reflected: Reflected, since: Any) -> sa.ColumnElement[bool]:
     if table.watermark:
         column = reflected[table.name].c[table.watermark]
-        return sa.or_(column >= since, column.is_(None))
+        changed = sa.or_(column >= since, column.is_(None))
+        return sa.or_(changed, column < NO_TIME) if isinstance(since, dt.date) else changed
     assert table.follows is not None
     parent = source.table(table.follows.parent)
     parent_key = reflected[parent.name].c[table.follows.parent_column]

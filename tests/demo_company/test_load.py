@@ -100,10 +100,10 @@ def test_the_login_cannot_read_the_warehouse(warehouse: Warehouse, built: demo_c
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_customers(warehouse: Warehouse) -> None:
+def test_many_customers(warehouse: Warehouse) -> None:
     began = time.monotonic()
-    summary = demo_company.create(warehouse, customers=100_000)
-    print(f"100,000 customers, {summary.rows} rows: {time.monotonic() - began:.0f} s")
-    assert summary.cards > 300_000
+    summary = demo_company.create(warehouse, customers=30_000)
+    print(f"30,000 customers, {summary.rows} rows: {time.monotonic() - began:.0f} s")
+    assert summary.cards > 90_000
     assert len(demo_company.truth(warehouse)) == summary.cards
     demo_company.create(warehouse, customers=400, seed=3)  # what the other tests expect

@@ -106,11 +106,10 @@ BREAKS = {
         was_killed,
     ),
     "at a contract's gate": (SPOILED_CARD, was_stopped_at_its_gate),
-    "before the linkage is written": (
+    "in the transaction that writes the linkage": (
         NO_GATES + "store._write_summary = before(stop_server, store._write_summary)",
         lost_its_warehouse("resolve_identities"),
     ),
-    "in the transaction that writes the linkage": (NO_GATES + "store._write_summary = die", was_killed),
     "as dbt begins the marts": (
         NO_GATES + "at_model('dim_customer', stop_server)",
         lost_its_warehouse("dbt_marts"),
@@ -135,7 +134,7 @@ def twin(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # nine refreshes
+@pytest.mark.timeout(1500)  # eight refreshes
 def test_whatever_breaks_off_a_run_the_last_one_ends_where_an_undisturbed_one_does(
     company: Company, twin: Company
 ) -> None:

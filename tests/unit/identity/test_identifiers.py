@@ -44,7 +44,7 @@ def texts(parts: list[str]) -> st.SearchStrategy[list[str]]:
 
 written_phones, written_emails = texts(PHONE_PARTS), texts(EMAIL_PARTS)
 # An example costs a session of DuckDB: no shrinking.
-several = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True)
+several = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate], derandomize=True)
 
 
 def test_each_case_has_its_spelling() -> None:

@@ -1,0 +1,54 @@
+"""Connections to source databases: read only, time-outs set, text as UTF-8, rows fetched in portions.
+
+Belongs here: what differs between drivers. Does not belong here: what is read (extract.py, keys.py).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+
+def source_engine(url: URL) -> sa.Engine:
+    """An engine that reads. Times without a zone arrive as the source writes them."""
+    arguments: dict[str, Any] = {"connect_timeout": 10}
+    if url.get_backend_name() == "postgresql":
+        arguments |= {
+            "options": "-c default_transaction_read_only=on -c timezone=UTC",
+            "client_encoding": "utf8",
+        }
+    elif url.get_backend_name() == "mysql":
+        arguments["charset"] = "utf8mb4"
+        if url.get_driver_name() == "pymysql":
+            arguments["conv"] = _pymysql_conversions()
+    engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    if url.get_backend_name() == "mysql":
+        sa.event.listen(engine, "connect", _patient_and_read_only)
+    return engine
+
+
+def _patient_and_read_only(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("set session transaction read only")
+        # The server gives up on a reader that takes longer than this between two portions; 60 s unless told.
+        cursor.execute("set session net_write_timeout = 3600")
+
+
+def _pymysql_conversions() -> dict[Any, Any]:
+    """pymysql's, but for zero and impossible dates (0000-00-00, 2024-00-10): it hands them out as text."""
+    from pymysql import converters  # type: ignore[import-untyped]
+    from pymysql.constants import FIELD_TYPE  # type: ignore[import-untyped]
+
+    def null_if_no_date(read: Callable[[str], Any]) -> Callable[[str], Any]:
+        def convert(written: str) -> Any:
+            value = read(written)
+            return None if isinstance(value, str) else value
+
+        return convert
+
+    return converters.conversions | {
+        FIELD_TYPE.DATE: null_if_no_date(converters.convert_date),
+        FIELD_TYPE.DATETIME: null_if_no_date(converters.convert_datetime),
+        FIELD_TYPE.TIMESTAMP: null_if_no_date(converters.convert_datetime),
+    }

@@ -1,0 +1,194 @@
+"""SuiteCRM, WooCommerce and Asterisk from a real MariaDB: what arrives is what arrives from PostgreSQL."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import demo_company
+from dagster_project.errors import SourceError
+from dagster_project.sources import Source, Table, load_source
+from dagster_project.sources.extract import Extraction, extract
+from dagster_project.warehouse import Warehouse, schema
+from tests.integration.sources import mariadb
+
+pytestmark = pytest.mark.skipif(
+    not mariadb.SERVER or not mariadb.INSTALLER, reason="MariaDB is not installed: make servers"
+)
+SYSTEMS = ("suitecrm", "woocommerce", "asterisk")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    with mariadb.server(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def company(warehouse: Warehouse) -> demo_company.Generated:
+    """A company in PostgreSQL, and the same tables in memory."""
+    demo_company.create(warehouse, customers=60, seed=5)
+    return demo_company.generate(60, seed=5)
+
+
+def forget(warehouse: Warehouse, source: str) -> None:
+    raw = schema.raw_schema(source)
+    with warehouse.begin() as connection:
+        for name in (raw, f"{raw}_staging"):
+            connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+        connection.execute(sa.text(f"create schema {raw}"))
+        connection.execute(sa.text("drop table if exists ops.extraction_watermarks"))
+
+
+def rows(warehouse: Warehouse, source: str, table: str) -> list[dict]:
+    """What staging reads of a raw table: its live rows."""
+    with warehouse.begin() as connection:
+        found = connection.scalars(
+            sa.text(
+                "select to_jsonb(t) - array['_dlt_load_id', '_deleted_at'] "
+                f'from raw_{source}."{table}" t where _deleted_at is null'
+            )
+        ).all()
+        return sorted(found, key=str)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_it_arrives_as_from_postgresql(
+    clean_warehouse: Warehouse,
+    company: demo_company.Generated,
+    server: sa.URL,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    source, warehouse = load_source(name), clean_warehouse
+    text = demo_company.source_url(warehouse, name).render_as_string(hide_password=False)
+    forget(warehouse, name)
+    first = extract(source, text, warehouse, tmp_path / "postgresql")
+    expected = {table.name: rows(warehouse, name, table.name) for table in source.tables}
+
+    url = mariadb.make_database(server, name)
+    mariadb.fill(url, name, company.tables[name])
+    forget(warehouse, name)
+    second = extract(source, url.render_as_string(), warehouse, tmp_path / "mariadb")
+
+    for table in source.tables:
+        assert rows(warehouse, name, table.name) == expected[table.name], table.name
+        assert expected[table.name], table.name
+    assert [vars(load) for load in second.tables] == [vars(load) for load in first.tables]
+
+
+# -- types and times of MySQL's own -----------------------------------------------------------------
+
+LEDGER = Source(
+    name="testledger",
+    kind="shop",
+    description="Every type that MySQL systems use",
+    tables=(
+        Table("entries", ("id",), (), watermark="changed_at", deletes="compared"),
+        Table("visits", ("visitor",), (), deletes="compared"),
+    ),
+)
+DDL = (
+    "create table entries (id bigint unsigned primary key, small tinyint unsigned, flag tinyint(1), "
+    "amount decimal(26,8), share double, born date, changed_at datetime null, precise datetime(6), "
+    "stamp timestamp null, kind enum('a', 'b'), tags set('x', 'y'), body json, "
+    "western varchar(40) character set latin1, russian varchar(40) character set cp1251, "
+    "note varchar(40) character set utf8mb4, old_note varchar(40) character set utf8, "
+    "token binary(4), blobs longblob, bits bit(3), a_year year, length_of time)",
+    "create table visits (visitor binary(8) primary key, seen datetime)",
+    "insert into entries values (18446744073, 255, 1, 1.50000000, 0.1, '1980-02-03', '2026-01-02 03:04:05', "
+    "'2026-01-02 03:04:05.123456', '2026-01-02 03:04:05', 'b', 'x,y', '{\"a\": [1]}', 'Zoë', 'Пётр', 'Ёж 🦔', 'Ёж', "
+    "x'00ff10aa', x'00ff', b'101', 2026, '12:13:14')",
+    "insert into entries (id, born, changed_at, precise, stamp) values "
+    f"(2, '0000-00-00', '{mariadb.ZERO}', '{mariadb.ZERO}', '{mariadb.ZERO}'), (3, '1980-00-10', null, null, null)",
+    "insert into visits values (x'00ff10aa00ff10aa', '2026-01-02 03:04:05'), (x'0000000000000001', null)",
+)
+
+
+@pytest.fixture
+def ledger(clean_warehouse: Warehouse, server: sa.URL, tmp_path: Path) -> Iterator[Callable[..., Extraction]]:
+    url = mariadb.make_database(server, "ledger")
+    mariadb.run(url, *DDL)
+    forget(clean_warehouse, LEDGER.name)
+
+    def again(*statements: str) -> Extraction:
+        mariadb.run(url, *statements)
+        return extract(LEDGER, url.render_as_string(), clean_warehouse, tmp_path)
+
+    yield again
+    with clean_warehouse.begin() as connection:
+        connection.execute(sa.text("drop schema raw_testledger cascade"))
+
+
+def test_each_type_keeps_its_value_and_a_zero_date_is_none(
+    ledger: Callable[..., Extraction], clean_warehouse: Warehouse
+) -> None:
+    ledger()
+    with clean_warehouse.begin() as connection:
+        whole, zero, partial = connection.execute(
+            sa.text("select * from raw_testledger.entries order by id desc, born nulls first")
+        ).mappings().all()  # fmt: skip
+        visitors = list(connection.scalars(sa.text("select visitor from raw_testledger.visits order by 1")))
+    assert whole["id"] == 18446744073
+    assert (whole["small"], whole["flag"], whole["amount"]) == (255, 1, Decimal("1.5"))
+    assert (whole["share"], whole["born"]) == (Decimal("0.1"), dt.date(1980, 2, 3))
+    assert whole["changed_at"] == dt.datetime(2026, 1, 2, 3, 4, 5)
+    assert whole["precise"] == dt.datetime(2026, 1, 2, 3, 4, 5, 123456)
+    assert whole["stamp"] == dt.datetime(2026, 1, 2, 3, 4, 5), "as the server writes it"
+    assert (whole["kind"], whole["tags"]) == ("b", "x,y")
+    assert (whole["western"], whole["russian"], whole["note"], whole["old_note"]) == (
+        "Zoë",
+        "Пётр",
+        "Ёж 🦔",
+        "Ёж",
+    )
+    assert (bytes(whole["token"]), bytes(whole["blobs"])) == (b"\x00\xff\x10\xaa", b"\x00\xff")
+    assert visitors == [b"\x00\x00\x00\x00\x00\x00\x00\x01", b"\x00\xff\x10\xaa\x00\xff\x10\xaa"]
+    for row in (zero, partial):
+        assert [row[name] for name in ("born", "changed_at", "precise", "stamp")] == [None] * 4
+
+
+def test_rows_without_a_time_are_read_each_time_and_rows_that_left_get_a_tombstone(
+    ledger: Callable[..., Extraction], clean_warehouse: Warehouse
+) -> None:
+    ledger()
+    done = ledger(
+        "update entries set note = 'новое' where id in (2, 3)",
+        "delete from visits where seen is null",
+        "insert into entries (id, changed_at) values (4, '2026-01-02 03:30:00')",
+    )
+    entries, visits = done.tables
+    assert (
+        entries.rows_loaded == 4 - 0
+    )  # three known ones without a time or in the look-back, and the new one
+    assert (entries.tombstones, visits.tombstones) == (0, 1)
+    with clean_warehouse.begin() as connection:
+        notes = connection.execute(sa.text("select id, note from raw_testledger.entries order by id")).all()
+    assert notes[:2] == [(2, "новое"), (3, "новое")]
+
+
+def test_a_wrong_password_or_database_and_a_wish_to_write(
+    server: sa.URL, clean_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    for wrong, says in (
+        (server.set(database="nowhere"), "Unknown database 'nowhere'"),
+        (
+            server.set(username="nobody", password="wrong", database="mysql"),
+            "Access denied for user 'nobody'",
+        ),
+    ):
+        with pytest.raises(SourceError) as refused:
+            extract(LEDGER, wrong.render_as_string(hide_password=False), clean_warehouse, tmp_path)
+        assert says in refused.value.problem
+        assert "C360_SOURCE_TESTLEDGER_URL" in refused.value.remedy
+
+    from dagster_project.sources.engine import source_engine
+
+    with (
+        source_engine(mariadb.make_database(server, "locked")).connect() as connection,
+        pytest.raises(sa.exc.DBAPIError, match="READ ONLY"),
+    ):
+        connection.exec_driver_sql("create table mine (a integer)")
