@@ -25,6 +25,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from dagster_project.commands.audit import audit
 from dagster_project.commands.decide import app as decide_app
 from dagster_project.commands.link import link
 from dagster_project.commands.review import review
@@ -40,6 +41,7 @@ warehouse_app = typer.Typer(no_args_is_help=True, help="Starts, stops and shows 
 demo_app = typer.Typer(no_args_is_help=True, help="A retailer to try everything on.")
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(demo_app, name="demo")
+app.command()(audit)
 app.command()(link)
 app.add_typer(decide_app, name="decide")
 app.command()(review)

@@ -1,0 +1,79 @@
+"""Which columns of a table name a person: by their headers, and by what a sample of their values is.
+
+Belongs here: the guess, shown with every figure so that a reader can judge it. Does not belong here: figures.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from dagster_project.identity.files.columns import choose
+from dagster_project.identity.identifiers import canonical_values
+
+# What a card is told apart by, and what it is linked by.
+NAMES = ("full_name", "given_name", "middle_name", "family_name")
+IDENTIFIERS = ("phone", "email", "loyalty_card", "tax_id")
+EMAIL_HEADER = re.compile(r"mail|почт", re.IGNORECASE)
+PHONE_HEADER = re.compile(
+    r"phone|mobile|tel|fax|msisdn|cell|caller|whatsapp|viber|тел|моб|^(src|dst)$", re.IGNORECASE
+)
+TAX_HEADER = re.compile(r"^(vat|inn|инн|tax_?(id|number))$", re.IGNORECASE)
+CARD_HEADER = re.compile(r"card_?(code|number|no)$", re.IGNORECASE)
+# Digits as a mobile number has them: other numbers are no phones, whatever they could be dialled as.
+MOBILE = re.compile(r"\+?[78]?[\s(-]*9(?:[\s()-]*\d){9}")
+# Words of letters: a receipt's or a product's number is no name.
+WORDS = re.compile(r"[^\W\d_][^\d@]*")
+# Shares of a sample's values that must read as what the column is taken for.
+SURE, LIKELY = 0.8, 0.3
+FEWEST = 3  # without a header that says so
+
+
+def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Column → what it holds (one of NAMES, IDENTIFIERS or birth_date); other columns are left out.
+
+    sample: column → some of its values, as text, without nulls. A name counts only beside an identifier or a date of
+    birth: the `name` of a product or of a case is none.
+    """
+    found = {
+        column: kind for column, values in sample.items() if (kind := _identifier(table, column, values))
+    }
+    by_header = {theirs: ours for ours, theirs in choose(list(sample), {}, [], table).taken.items()}
+    birth = {
+        c: "birth_date" for c in sample if by_header.get(c) == "birth_date" or re.search("birth", c, re.I)
+    }
+    if found or birth:
+        found |= {
+            column: kind
+            for column, kind in by_header.items()
+            if kind in NAMES and column not in found and _are_names(sample[column])
+        }
+        found |= birth
+    return found
+
+
+def _identifier(table: str, column: str, values: Sequence[str]) -> str | None:
+    if not values:
+        return None
+    for kind, header, name in (
+        ("email", EMAIL_HEADER, column),
+        ("phone", PHONE_HEADER, column),
+        ("tax_id", TAX_HEADER, column),
+        ("loyalty_card", CARD_HEADER, f"{table}_{column}"),
+    ):
+        if header.search(name) and _share(kind, values) >= LIKELY:
+            return kind
+    if len(values) < FEWEST:
+        return None
+    if _share("email", values) >= SURE:
+        return "email"
+    mobiles = sum(MOBILE.fullmatch(value) is not None for value in values)
+    return "phone" if mobiles >= SURE * len(values) else None
+
+
+def _are_names(values: Sequence[str]) -> bool:
+    return sum(WORDS.fullmatch(value) is not None for value in values) >= SURE * len(values) > 0
+
+
+def _share(kind: str, values: Sequence[str]) -> float:
+    if kind == "email" and not any("@" in value for value in values):
+        return 0.0
+    return sum(value is not None for value in canonical_values(kind, values)) / len(values)
