@@ -6,7 +6,7 @@ memory. Everything is invented and seeded: the same arguments give the same byte
 a fixed day (`AS_OF`).
 
 Layers, each knowing the ones before: draws, clock, noise, translit, names, company → people → presence,
-behaviour, chats (bundled in world) → cards, truth → systems → generate → load.
+behaviour, chats, visits (bundled in world) → cards, truth → systems → generate → load.
 """
 
 import time

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dagster_project.errors import C360Error
-from demo_company.systems import asterisk, chatwoot, odoo, suitecrm, woocommerce
+from demo_company.systems import asterisk, chatwoot, matomo, odoo, suitecrm, woocommerce
 from demo_company.truth import record_entities
 from demo_company.world import make_world
 
 FEWEST = 50  # below, some kind of card or event would not occur at all
-SOURCES = ("suitecrm", "odoo", "woocommerce", "asterisk", "chatwoot")
+SOURCES = ("suitecrm", "odoo", "woocommerce", "asterisk", "chatwoot", "matomo")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def generate(customers: int = 5000, seed: int = 42, noise: float = 1.0) -> Gener
     erp, erp_cards = odoo.build(world, woocommerce.order_ids(world).order)
     phone, phone_cards = asterisk.build(world)
     chat, chat_cards = chatwoot.build(world)
-    tables = dict(zip(SOURCES, (crm, erp, shop, phone, chat), strict=True))
-    cards = [crm_cards, *erp_cards, shop_cards, phone_cards, chat_cards]
+    site, site_cards = matomo.build(world)
+    tables = dict(zip(SOURCES, (crm, erp, shop, phone, chat, site), strict=True))
+    cards = [crm_cards, *erp_cards, shop_cards, phone_cards, chat_cards, site_cards]
     return Generated(tables, record_entities(world.people, cards))

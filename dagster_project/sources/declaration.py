@@ -88,7 +88,8 @@ class Table:
     needs      columns that staging reads; a source without one of them is refused. Others come along
     optional   columns that staging reads and some releases lack: null there
     watermark  the column that grows with every change of a row; None: see `follows`, or read whole
-    look_back  how far before the last watermark each refresh reads again (rows that land late)
+    look_back  how far before the last watermark each refresh reads again (rows that land late);
+               look_back_numbers: the same where the watermark is a number
     deletes    soft: the source marks them; compared: key sets are compared and what is gone gets a
                tombstone; kept: rows that leave the source (rotation) stay in the warehouse
     files      the files that hold it. Only new and changed ones are read; with `compared` the folder is the
@@ -105,6 +106,7 @@ class Table:
     watermark: str | None = None
     follows: Follows | None = None
     look_back: timedelta = timedelta(hours=1)
+    look_back_numbers: int = 0
     deletes: Deletes = "soft"
     files: Files | None = None
     is_narrow: bool = False

@@ -68,7 +68,7 @@ def windows(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[
         # A table that was never finished is read whole, whatever its leader reached.
         if table.name in reached and leader.watermark and (text := reached.get(leader.name)):
             column = reflected[leader.name].c[leader.watermark]
-            since = _less_look_back(parse(text, column), leader.look_back)
+            since = _less_look_back(parse(text, column), leader)
         made[table.name] = Window(table, leader, since)
     return made
 
@@ -144,5 +144,6 @@ def as_text(value: Any) -> str | None:
     )
 
 
-def _less_look_back(value: Any, look_back: dt.timedelta) -> Any:
-    return value - look_back if isinstance(value, (dt.datetime, dt.date)) else value
+def _less_look_back(value: Any, leader: Table) -> Any:
+    is_time = isinstance(value, (dt.datetime, dt.date))
+    return value - (leader.look_back if is_time else leader.look_back_numbers)

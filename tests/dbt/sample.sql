@@ -114,6 +114,27 @@ insert into raw_chatwoot.csat_survey_responses (id, account_id, conversation_id,
 insert into raw_chatwoot.reporting_events (id, conversation_id, name, event_end_time, created_at, updated_at) values
 (1, 1, 'conversation_resolved', '2026-01-24 09:20', '2026-01-24 09:20', '2026-01-24 09:20');
 
+-- Anna's browser before she logged in and ordered, and after; a browser of two users; a stranger's.
+insert into raw_matomo.matomo_site (idsite, name, type) values (1, 'Сайт', 'website'), (2, 'Приложение', 'mobileapp');
+insert into raw_matomo.matomo_log_action (idaction, name, hash, type, url_prefix) values (1, 'shop.example/chajnik', 1, 1, 2);
+insert into raw_matomo.matomo_log_visit (idvisit, idsite, idvisitor, user_id, visit_first_action_time, visit_last_action_time, visit_entry_idaction_url, visit_goal_buyer, visit_total_actions, referer_type, referer_name, config_device_type) values
+(1, 1, decode('00000000000000a1', 'hex'), null, '2026-01-24 08:00', '2026-01-24 08:05', 1, 2, 3, 6, 'osen', 1),
+(2, 1, decode('00000000000000b2', 'hex'), '12', '2026-01-24 08:30', '2026-01-24 08:40', 1, 1, 5, 1, null, 0),
+(3, 2, decode('00000000000000c3', 'hex'), '12', '2026-01-24 08:50', '2026-01-24 08:51', null, 0, 2, 1, null, 1),
+(4, 1, decode('00000000000000c3', 'hex'), '77', '2026-01-24 08:55', '2026-01-24 08:56', null, 0, 1, 1, null, 1),
+(5, 1, decode('00000000000000d4', 'hex'), null, '2026-01-24 08:57', '2026-01-24 08:58', 1, 1, 2, 2, 'Yandex', 0);
+insert into raw_matomo.matomo_log_link_visit_action (idlink_va, idsite, idvisitor, server_time, idvisit) values
+(1, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:30', 2), (2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:31', 2);
+insert into raw_matomo.matomo_log_conversion (idvisit, idsite, idvisitor, server_time, idgoal, buster, idorder, items, revenue) values
+(1, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:05', -1, 0, null, 1, 1200),
+(2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:40', 0, 77, '501', 1, 300),
+(2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:39', -1, 0, null, 1, 300), -- the cart, as read before it was bought
+(5, 1, decode('00000000000000d4', 'hex'), '2026-01-24 08:58', 2, 0, null, null, 0),
+(9, 1, decode('00000000000000d4', 'hex'), '2026-01-24 08:58', 2, 0, null, null, 0);
+insert into raw_matomo.matomo_log_conversion_item (idvisit, idorder, idaction_sku, idsite, idvisitor, server_time, price, quantity, deleted) values
+(1, '0', 7, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:05', 1200, 2, 0), (1, '0', 8, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:05', 9, 1, 1),
+(2, '501', 7, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:40', 300, 1, 0);
+
 -- Identity as it would be: everything that is Anna's is Anna; one ID was merged into hers.
 insert into identity.record_customers (source_system, source_record_id, customer_id, linked_by, match_probability, since_run_id)
 select source_system, source_record_id, customer_id, 'splink', 0.99, 'run-1'
@@ -121,7 +142,8 @@ from (values
     ('suitecrm', 'contact:c1', 'C-ANNA'), ('suitecrm', 'lead:l1', 'C-ANNA'), ('odoo', 'partner:3', 'C-ANNA'),
     ('odoo', 'partner:4', 'C-ANNA'), ('odoo', 'receipt:302', 'C-ANNA'), ('woocommerce', 'order:500', 'C-ANNA'),
     ('woocommerce', 'user:12', 'C-ANNA'), ('asterisk', 'number:+79160000001', 'C-ANNA'),
-    ('chatwoot', 'contact:1', 'C-ANNA'), ('odoo', 'partner:1', 'C-SHOP'), ('odoo', 'partner:5', 'C-DEPOT')
+    ('chatwoot', 'contact:1', 'C-ANNA'), ('matomo', 'visitor:00000000000000a1', 'C-ANNA'),
+    ('matomo', 'visitor:00000000000000b2', 'C-ANNA'), ('odoo', 'partner:1', 'C-SHOP'), ('odoo', 'partner:5', 'C-DEPOT')
 ) as links (source_system, source_record_id, customer_id);
 insert into identity.record_identifiers (source_system, source_record_id, kind, value, is_main, is_canonical)
 select source_system, source_record_id, kind, value, true, true

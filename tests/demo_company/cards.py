@@ -56,7 +56,22 @@ select 'chatwoot', 'contact:' || c.id, case when not regexp_full_match(c.name, '
     then concat_ws(' ', c.name, c.last_name) end, null, null, null, null, null, true
 from contacts_of_chatwoot as c
 where not regexp_full_match(c.name, '[a-z]+-[a-z]+-[0-9]+') or coalesce(c.email, c.phone_number, c.identifier) is not null
-    or c.id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5));
+    or c.id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5))
+union all
+select 'matomo', 'visitor:' || visitor, null, null, null, null, null, null, true from visitors_of_matomo;
+"""
+
+# Visitors by all that their visits showed: whoever logged in or ordered, if no more than one user did.
+_VISITORS = """
+create table seen_by_matomo as
+select idvisit, lower(hex(idvisitor)) as visitor from matomo_log_visit
+union select idvisit, lower(hex(idvisitor)) from matomo_log_link_visit_action
+union select idvisit, lower(hex(idvisitor)) from matomo_log_conversion;
+
+create table visitors_of_matomo as
+select visitor, min(user_id) as user_id, list(distinct idorder) filter (idorder is not null) as orders
+from seen_by_matomo inner join matomo_log_visit using (idvisit) left join matomo_log_conversion as c using (idvisit)
+group by visitor having count(distinct user_id) <= 1 and (min(user_id) is not null or count(idorder) > 0);
 """
 
 _IDENTIFIERS = """
@@ -121,6 +136,10 @@ select distinct * from (
     select 'chatwoot', 'contact:' || contact_id, case inbox_id when 5 then 'email' else 'messenger' end,
         case inbox_id when 5 then '' when 3 then 'whatsapp:' else 'telegram:' end || source_id
     from contact_inboxes where inbox_id in (1, 2, 3, 5)
+    union all
+    select 'matomo', 'visitor:' || visitor, 'account', 'woocommerce:user:' || user_id from visitors_of_matomo
+    union all
+    select 'matomo', 'visitor:' || visitor, 'account', 'woocommerce:order:' || unnest(orders) from visitors_of_matomo
 )
 where value is not null;
 """
@@ -136,6 +155,7 @@ def read(generated: Generated) -> duckdb.DuckDBPyConnection:
             connection.register(f"{name}_of_{source}" if name in taken else name, table)
             taken.add(name)
     connection.register("record_entities", generated.record_entities)
+    connection.execute(_VISITORS)
     connection.execute(_CARDS)
     connection.execute(_IDENTIFIERS)
     connection.execute(

@@ -60,15 +60,15 @@ def test_noise_makes_it_harder() -> None:
         connection = cards.read(generate(800, noise=noise))
         recalls.append(linkers.score(connection, linkers.careless(connection))[1])
     assert recalls == sorted(recalls, reverse=True)
-    assert recalls[0] - recalls[2] > 0.08
+    assert recalls[0] - recalls[2] > 0.06
 
 
 def test_the_scale_is_as_described() -> None:
     made = company(5000)
     records = made.record_entities.to_pandas()
     persons = records[records["entity_id"].str.startswith("person:")]
-    assert 20_000 <= len(records) <= 26_000
-    assert 3 <= len(persons) / persons["entity_id"].nunique() <= 5
+    assert 24_000 <= len(records) <= 32_000
+    assert 4 <= len(persons) / persons["entity_id"].nunique() <= 6
     assert persons["entity_id"].nunique() == 5000
     assert 9_000 <= len(made.tables["woocommerce"]["wp_wc_orders"]) <= 14_000
     assert 17_000 <= len(made.tables["odoo"]["pos_order"]) <= 23_000
@@ -158,6 +158,16 @@ def test_the_scale_is_as_described() -> None:
         ("an account of a chat is its person's", "select * from contacts_of_chatwoot as c "
          "inner join truth as t on t.record = 'contact:' || c.id and t.source = 'chatwoot' "
          "inner join truth as u on u.record = 'user:' || c.identifier where t.entity <> u.entity"),
+        ("an order in a visit is the shop's", "select * from matomo_log_conversion as c anti join wp_wc_orders as o "
+         "on o.id::varchar = c.idorder and abs(o.total_amount - c.revenue) < 0.01 where c.idgoal = 0"),
+        ("an order's visit ends after it", "select * from matomo_log_conversion as c inner join matomo_log_visit as v "
+         "on v.idvisit = c.idvisit where c.server_time > v.visit_last_action_time or c.server_time < v.visit_first_action_time"),
+        ("who is logged in orders as that user", "select * from matomo_log_visit as v "
+         "inner join matomo_log_conversion as c on c.idvisit = v.idvisit and c.idgoal = 0 "
+         "inner join wp_wc_orders as o on o.id::varchar = c.idorder "
+         "where o.customer_id <> coalesce(v.user_id, '0')::bigint"),
+        ("an action lies in its visit", "select * from matomo_log_link_visit_action as a anti join matomo_log_visit as v "
+         "on v.idvisit = a.idvisit and a.server_time between v.visit_first_action_time and v.visit_last_action_time"),
         ("a relation's address exists", "select * from email_addr_bean_rel as r "
          "anti join email_addresses as e on e.id = r.email_address_id"),
     ],
@@ -188,6 +198,15 @@ def test_the_systems_tell_one_story(query: Callable[[str], list[tuple]], claim: 
         ("transfers", "select 1 from queue_log where event = 'BLINDTRANSFER'"),
         ("returns elsewhere", "select 1 from pos_order as r inner join pos_order as o on o.id = r.refunded_order_id "
          "where o.config_id <> r.config_id"),
+        ("carts left in a visit", "select 1 from matomo_log_conversion where idgoal = -1"),
+        ("a browser that becomes a user", "select 1 from matomo_log_visit as v "
+         "inner join matomo_log_link_visit_action as a on a.idvisit = v.idvisit and a.idvisitor <> v.idvisitor"),
+        ("a browser of several users", "select visitor from seen_by_matomo inner join matomo_log_visit using (idvisit) "
+         "group by visitor having count(distinct user_id) > 1"),
+        ("app visits", "select 1 from matomo_log_visit where idsite = 2"),
+        ("a visit before the chat", "select 1 from conversations as c inner join contacts_of_chatwoot as p "
+         "on p.id = c.contact_id inner join matomo_log_visit as v on v.user_id = p.identifier "
+         "and c.inbox_id = 4 and c.created_at between v.visit_first_action_time and v.visit_last_action_time"),
         ("merged chat contacts", "select 1 from contact_inboxes group by contact_id having count(*) > 1"),
         ("one Telegram account in two contacts", "select 1 from contact_inboxes where inbox_id in (1, 2) "
          "group by source_id having count(distinct contact_id) > 1"),

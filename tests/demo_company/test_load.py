@@ -21,6 +21,12 @@ _RECORDS = {
     "chatwoot": "select 'contact:' || id from contacts where name !~ '^[a-z]+-[a-z]+-[0-9]+$' "
     "or coalesce(email, phone_number, identifier) is not null "
     "or id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5))",
+    "matomo": "with seen as (select idvisit, encode(idvisitor, 'hex') as visitor from matomo_log_visit "
+    "union select idvisit, encode(idvisitor, 'hex') from matomo_log_link_visit_action "
+    "union select idvisit, encode(idvisitor, 'hex') from matomo_log_conversion) "
+    "select 'visitor:' || visitor from seen join matomo_log_visit using (idvisit) "
+    "left join matomo_log_conversion c using (idvisit) group by visitor "
+    "having count(distinct user_id) <= 1 and (min(user_id) is not null or count(idorder) > 0)",
 }
 
 

@@ -58,3 +58,12 @@ adds `<adapter>__` beside it. Arguments are SQL expressions. A value that cannot
 {% macro default__to_text(column) -%}
     nullif(btrim(cast({{ column }} as text)), '')
 {%- endmacro %}
+
+{#- Bytes as lower-case hexadecimal text. -#}
+{% macro to_hex(column) -%}
+    {{ return(adapter.dispatch('to_hex')(column)) }}
+{%- endmacro %}
+
+{% macro default__to_hex(column) -%}
+    encode({{ column }}, 'hex')
+{%- endmacro %}

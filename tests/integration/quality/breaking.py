@@ -28,6 +28,12 @@ BREAKING: dict[str, dict[str, Rows]] = {
     "raw/chatwoot/csat_survey_responses": {
         "a question has one answer": {"raw_chatwoot.csat_survey_responses": [{}, {"id": 2}]}
     },
+    "raw/matomo/matomo_log_visit": {
+        "a visit ends after it begins": {"raw_matomo.matomo_log_visit": [{"visit_last_action_time": EARLY}]}
+    },
+    "raw/matomo/matomo_log_conversion": {
+        "an order has its number": {"raw_matomo.matomo_log_conversion": [{"idgoal": 0, "idorder": None}]}
+    },
     "raw/odoo/sale_order": {
         "at most 1 in 100 totals differs from net plus tax": {"raw_odoo.sale_order": [{"amount_total": 3}]}
     },
@@ -51,7 +57,7 @@ BREAKING: dict[str, dict[str, Rows]] = {
                 dict.fromkeys(["phone", "email", "loyalty_card", "login_id", "messenger_id"])
             ]
         },
-        "in each source at least a third of the persons' cards have a name, telephony aside": {
+        "in each source at least a third of the persons' cards have a name, telephony and web aside": {
             "intermediate.customer_records": [dict.fromkeys(["full_name", "given_name", "family_name"])]
         },
     },
@@ -84,6 +90,13 @@ BREAKING: dict[str, dict[str, Rows]] = {
     "intermediate/cases": {
         "a case closes after it opens": {"intermediate.cases": [{"closed_at": EARLY}]},
         **contract("cases", "case"),
+    },
+    "intermediate/web_sessions": {
+        "a session ends after it begins": {"intermediate.web_sessions": [{"ended_at": EARLY}]},
+        "an order's session names the order, a left cart's the cart": {
+            "intermediate.web_sessions": [{"goal": "order", "order_id": None}]
+        },
+        **contract("web_sessions", "session"),
     },
     "intermediate/survey_responses": {
         "an answer has its score and its time": {"intermediate.survey_responses": [{"score": None}]},

@@ -29,7 +29,7 @@ OVERRIDES: dict[str, Row] = {
     "marts_build.reconciliation": {"rows_unexplained": 0, "amount_left_out": 0},
     "raw_odoo.sale_order": {"amount_total": 2},
 }
-VALUES = {"boolean": False, "jsonb": "{}", "date": "1980-01-01", "uuid": "0" * 32}
+VALUES = {"boolean": False, "bytea": b"x", "jsonb": "{}", "date": "1980-01-01", "uuid": "0" * 32}
 
 
 def create_tables(warehouse: Warehouse) -> None:

@@ -13,6 +13,7 @@
     ('orders', 'order_id', 'amount_total', 'fct_order'),
     ('order_lines', 'order_line_id', 'amount', 'fct_order_line'),
     ('survey_responses', 'response_id', none, none),
+    ('web_sessions', 'session_id', none, none),
     ('ad_spend', 'ad_spend_id', 'cost', none),
     ('consents', 'consent_event_id', none, none),
     ('offer_events', 'offer_event_id', none, none),
