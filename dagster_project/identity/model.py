@@ -24,8 +24,10 @@ from dagster_project.identity.profiles import PROFILE_COLUMNS
 SEED = 360
 # Raised when keys or comparisons come to mean something else under the same names: older models are then refused.
 FORMAT = 1
-MAX_U_PAIRS = 7e5
-MAX_EM_PAIRS = 1e6
+# Shares settle long before the data ends: training reads no more profiles and pairs than these.
+MAX_TRAINING_PROFILES = 300_000
+MAX_U_PAIRS = 4e5
+MAX_EM_PAIRS = 2e5
 # Beyond so many pairs only the likely ones get their weights by comparison.
 MANY_PAIRS = 500_000
 _SCORED_COLUMNS = (
@@ -159,8 +161,9 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
     """
     strong = con.execute("select count(*) from profiles where is_strong").fetchall()[0][0]
     con.execute(
-        f"create or replace table training_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles"
-        " where is_strong order by unique_id"
+        f"create or replace table training_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles where is_strong"
+        + (f" and hash(unique_id) % {strong} < {MAX_TRAINING_PROFILES}" if strong > MAX_TRAINING_PROFILES else "")
+        + " order by unique_id"
     )
     linker = _linker(con, "training_profiles", _settings())
     report: dict[str, Any] = {"format": FORMAT, "profiles": strong, "sessions": {}, "defaults": []}
@@ -177,7 +180,7 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
         con.sql(
             " union all ".join(
                 f"select '{column}' as column_name, {column} as value,"
-                f" count(*) / sum(count(*)) over () as frequency from training_profiles where {column} is not null"
+                f" count(*) / sum(count(*)) over () as frequency from profiles where is_strong and {column} is not null"
                 f" group by {column}"
                 for column in TERM_FREQUENCY_COLUMNS
             )
@@ -408,7 +411,17 @@ def _train_session(con: duckdb.DuckDBPyConnection, linker: Linker, columns: tupl
         # A session takes the comparisons it blocks on out of the model, and leaves them out where it fails.
         linker._settings_obj.core_model_settings = whole
         return f"failed: {type(error).__name__}"
+    _hold_up(linker)
     return f"{int(pairs)} pairs"
+
+
+def _hold_up(linker: Linker) -> None:
+    """What one session drove towards zero would underflow in the next, where several such levels meet."""
+    for comparison in linker._settings_obj.comparisons:
+        levels = [level for level in comparison.comparison_levels if not level.is_null_level]
+        for level, (_, _, m, _) in zip(levels, COMPARISONS[comparison.output_column_name][1], strict=True):
+            if isinstance(level.m_probability, float):
+                level.m_probability = max(level.m_probability, m / MIN_M_SHARE)
 
 
 def _mend(settings: dict[str, Any]) -> list[str]:
@@ -424,7 +437,7 @@ def _mend(settings: dict[str, Any]) -> list[str]:
                     level[key] = default
                     mended.append(f"{name}.{level['label_for_charts']}.{key[0]}")
             # Where hardly any match has a level, training drives m to nothing, and one such pair is damned whatever else.
-            if level["m_probability"] < m / MIN_M_SHARE:
+            if level["m_probability"] <= m / MIN_M_SHARE:
                 level["m_probability"] = m / MIN_M_SHARE
                 mended.append(f"{name}.{level['label_for_charts']}.m")
             # Random pairs hold a few true ones: in small data they would make a shared phone look common.

@@ -8,6 +8,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -86,10 +87,6 @@ def refresh(
                 progress=progress,
                 con=con,
             )
-            if state is not None:
-                with _whatever_befalls(state, say):
-                    _number(con, records)
-                    state.make(con, run_id, "numbered_digests")
         summary = RunSummary(
             run_id=run_id,
             started_at=started_at,
@@ -103,15 +100,30 @@ def refresh(
             weight_drift=drift(model.training.get("weights", result.weights), result.weights),
             **result.counts,
         )
-        store.write_run(warehouse, summary, result)
-        if isinstance(result, Outcome) and state is not None:
+        if state is None:
+            store.write_run(warehouse, summary, result)
+        elif isinstance(result, Outcome):
+            store.write_run(warehouse, summary, result)
             with _whatever_befalls(state, say):
                 state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
-        elif state is not None:
-            with _whatever_befalls(state, say):
-                state.publish()
+        else:
+            # The server and this process have a core each: the state is made while PostgreSQL writes.
+            with ThreadPoolExecutor(1) as beside:
+                made = beside.submit(_make, state, con, records, run_id, say)
+                store.write_run(warehouse, summary, result)
+            if made.result():
+                with _whatever_befalls(state, say):
+                    state.publish()
     say("written")
     return summary
+
+
+def _make(state: State, con: duckdb.DuckDBPyConnection, records: pa.Table, run_id: str, say: Progress) -> bool:
+    with _whatever_befalls(state, say):
+        _number(con, records)
+        state.make(con, run_id, "numbered_digests")
+        return True
+    return False
 
 
 @contextlib.contextmanager

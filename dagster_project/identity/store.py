@@ -347,16 +347,11 @@ def _run_statements(cursor: adbc.Cursor, summary: RunSummary, result: Resolution
         if isinstance(rows, Delta):
             yield from _followed(cursor, table, rows, keys)
         elif _is_empty(cursor, table):
-            _append(cursor, table, rows)
+            yield from _filled(cursor, table, rows)
         else:
             _stage(cursor, f"new_{table}", rows)
             yield from _replaced(table, rows.column_names, keys)
-    _stage(cursor, "new_events", result.events)
-    yield (
-        f"insert into {IDENTITY}.customer_id_events (run_id, at, kind, customer_id, other_customer_id, records)"
-        f" select '{summary.run_id}', '{summary.started_at.isoformat()}', kind, customer_id, other_customer_id, records"
-        " from new_events order by kind, customer_id"
-    )
+    _append(cursor, "customer_id_events", _dated(result.events, summary))
 
 
 _KEY = ("source_system", "source_record_id")
@@ -378,8 +373,37 @@ def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
     return bool(cursor.fetchall()[0][0])
 
 
+def _filled(cursor: adbc.Cursor, table: str, rows: pa.Table) -> Iterable[str]:
+    """SQL around the filling of an empty identity.<table>: an index is made faster of all rows than by each."""
+    cursor.execute(_INDEXES.format(table=f"{IDENTITY}.{table}"))
+    indexes = cursor.fetchall()
+    yield from (drop for drop, _ in indexes)
+    _append(cursor, table, rows)
+    yield from (create for _, create in indexes)
+
+
+# Statements that drop each index of a table, and those that make it again.
+_INDEXES = """
+select case when c.oid is null then 'drop index ' || i.indexrelid::regclass
+        else 'alter table ' || i.indrelid::regclass || ' drop constraint ' || quote_ident(c.conname) end,
+    case when c.oid is null then pg_get_indexdef(i.indexrelid)
+        else 'alter table ' || i.indrelid::regclass || ' add constraint ' || quote_ident(c.conname) || ' '
+            || pg_get_constraintdef(c.oid) end
+from pg_index i left join pg_constraint c on c.conindid = i.indexrelid and c.conrelid = i.indrelid
+where i.indrelid = '{table}'::regclass
+"""
+
+
+def _dated(events: pa.Table, summary: RunSummary) -> pa.Table:
+    """Events with their run, in the order in which they get their numbers."""
+    run = pa.array([summary.run_id] * events.num_rows, pa.string())
+    at = pa.array([summary.started_at] * events.num_rows, pa.timestamp("us", "UTC"))
+    ordered = events.sort_by([("kind", "ascending"), ("customer_id", "ascending")])
+    return ordered.append_column("run_id", run).append_column("at", at)
+
+
 def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
-    """All rows at once into identity.<table>: there is nothing to compare them with."""
+    """Adds all rows to identity.<table>: there is nothing to compare them with."""
     if "comparisons" in rows.column_names:
         # A jsonb value in a binary COPY is its text after a version number.
         versioned = pc.binary_join_element_wise("\x01", rows["comparisons"], "")

@@ -23,9 +23,10 @@ from {IDENTITY}.edges e cross join lateral jsonb_each(e.comparisons) c
 union all
 -- What any two cards start from: the weights of a pair add up to its match_weight.
 select e.source_system_l, e.source_record_id_l, e.source_system_r, e.source_record_id_r, 'prior', null,
-    round((e.match_weight - sum((c.value ->> 'weight')::double precision))::numeric, 3)::double precision
-from {IDENTITY}.edges e cross join lateral jsonb_each(e.comparisons) c
-group by e.source_system_l, e.source_record_id_l, e.source_system_r, e.source_record_id_r;
+    round((e.match_weight - s.weight)::numeric, 3)::double precision
+from {IDENTITY}.edges e cross join lateral (
+    select sum((c.value ->> 'weight')::double precision) as weight from jsonb_each(e.comparisons) c
+) s where e.comparisons is not null;
 
 create or replace function {IDENTITY}.link_path(source_l text, id_l text, source_r text, id_r text)
 returns table (step integer, source_system_l text, source_record_id_l text, source_system_r text,
