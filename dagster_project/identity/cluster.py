@@ -63,25 +63,23 @@ def cluster(
     labels = components(nodes, all_edges)
     result = Clustering(labels.copy())
 
-    _, counts = np.unique(labels, return_counts=True)
-    sizes = dict(zip(np.unique(labels).tolist(), counts.tolist(), strict=True))
+    sizes = np.bincount(labels, minlength=nodes)
     apart = np.vstack([conflicts, _as_pairs(cannot)])
-    troubled = {int(labels[a]) for a, b in apart.tolist() if labels[a] == labels[b]}
-    troubled |= {label for label, size in sizes.items() if size > max_size}
-    troubled |= _with_weak_links(labels, edges, strengths, bridge_strength, sizes)
-    if not troubled:
+    at_odds = labels[apart[:, 0]][labels[apart[:, 0]] == labels[apart[:, 1]]]
+    weak = labels[edges[(strengths < bridge_strength) & (strengths > 0), 0]]
+    troubled = np.unique(np.concatenate([at_odds, np.flatnonzero(sizes > max_size), weak[sizes[weak] >= 4]]))
+    if not troubled.size:
         return result
 
-    by_component: dict[int, list[int]] = defaultdict(list)
-    inside = np.isin(labels[edges[:, 0]], list(troubled)) if len(edges) else np.array([], dtype=bool)
-    for index in np.flatnonzero(inside).tolist():
-        by_component[int(labels[edges[index, 0]])].append(index)
+    members_by = _grouped(np.flatnonzero(np.isin(labels, troubled)), labels)
+    inside = np.flatnonzero(np.isin(labels[edges[:, 0]], troubled))
+    edges_by = _grouped(inside, labels[edges[:, 0]])
     must_by = _by_component(labels, must)
     cannot_by = _by_component(labels, cannot)
     conflict_by = _by_component(labels, conflicts.tolist())
-    for label in sorted(troubled):
-        members = np.flatnonzero(labels == label).tolist()
-        own = by_component[label]
+    for label in troubled.tolist():
+        members = members_by[label]
+        own = edges_by.get(label, [])
         bridges = _weak_bridges(members, edges[own], strengths[own], bridge_strength)
         own = [i for i in own if (int(edges[i, 0]), int(edges[i, 1])) not in bridges]
         result.cut |= dict.fromkeys(bridges, "weak_bridge")
@@ -112,11 +110,12 @@ def _by_component(labels: np.ndarray, pairs: Iterable[Sequence[int]]) -> dict[in
     return found
 
 
-def _with_weak_links(
-    labels: np.ndarray, edges: np.ndarray, strengths: np.ndarray, limit: float, sizes: dict[int, int]
-) -> set[int]:
-    weak = (strengths < limit) & (strengths > 0)
-    return {label for label in labels[edges[weak, 0]].tolist() if sizes[label] >= 4} if len(edges) else set()
+def _grouped(places: np.ndarray, labels: np.ndarray) -> dict[int, list[int]]:
+    """Places in `labels`, ascending, by the label that they have."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, label in zip(places.tolist(), labels[places].tolist(), strict=True):
+        found[label].append(place)
+    return found
 
 
 def _weak_bridges(members: list[int], edges: np.ndarray, strengths: np.ndarray, limit: float) -> set[Pair]:

@@ -33,6 +33,24 @@ def _replaced(expression: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return expression
 
 
+def within(a: str, b: str, edits: str) -> str:
+    """SQL: is b no more than `edits` slips away from a (letters added, left out, changed, two swapped)?
+
+    DuckDB's Damerau distance takes ten times its Levenshtein, which is never more than twice as large: most pairs
+    need the latter alone.
+    """
+    return (
+        f"case when levenshtein({a}, {b}) > 2 * {edits} then false"
+        f" else damerau_levenshtein({a}, {b}) <= {edits} end"
+    )
+
+
+def typo(a: str, b: str) -> str:
+    """SQL: may b be a slip of a: two of nine letters and more, one of four and more?"""
+    shorter = f"least(length({a}), length({b}))"
+    return f"case when {shorter} < 4 then false else {within(a, b, f'if({shorter} >= 9, 2, 1)')} end"
+
+
 def _macros() -> list[str]:
     squeeze = tuple((letter * 2, letter) for letter in _DOUBLED)
     one_script = _replaced(
@@ -65,8 +83,7 @@ def _macros() -> list[str]:
         f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",
         f"create macro from_cyrillic_keys(s) as translate(lower(s), '{CYRILLIC_KEYS}', $${LATIN_KEYS}$$)",
         f"create macro homoglyphs_mended(s) as translate(s, '{_HOMOGLYPHS[0]}', '{_HOMOGLYPHS[1]}')",
-        "create macro is_typo(a, b) as damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9"
-        " then 2 else 1 end and least(length(a), length(b)) >= 4",
+        f"create macro is_typo(a, b) as {typo('a', 'b')}",
     ]
 
 

@@ -9,6 +9,8 @@ high the score.
 
 import duckdb
 
+from dagster_project.identity.engine import within
+
 _STATE = """case
     when l.{0} is null or r.{0} is null then 'unknown'
     when l.{0} = r.{0} then 'same'
@@ -54,14 +56,14 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             case
                 when l.birth_date is null or r.birth_date is null then 'unknown'
                 when l.birth_date = r.birth_date then 'same'
-                when damerau_levenshtein(l.birth_date, r.birth_date) <= 1
+                when {within("l.birth_date", "r.birth_date", "1")}
                     or (left(l.birth_date, 4) = left(r.birth_date, 4)
                         and substr(l.birth_date, 6, 2) = substr(r.birth_date, 9, 2)
                         and substr(l.birth_date, 9, 2) = substr(r.birth_date, 6, 2)) then 'close'
                 else 'differs' end as birth_date_state,
             coalesce(l.street = r.street and l.house = r.house and l.flat is not distinct from r.flat, false) as same_home,
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
-            coalesce(damerau_levenshtein(l.phone_1, r.phone_1) <= 1, false) as near_phone,
+            coalesce({within("l.phone_1", "r.phone_1", "1")}, false) as near_phone,
             coalesce(l.gender <> r.gender, false) as gender_differs
         from {pairs} c
         join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r

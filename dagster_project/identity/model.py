@@ -19,6 +19,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 from dagster_project.errors import IdentityError
+from dagster_project.identity.engine import typo, within
 from dagster_project.identity.profiles import PROFILE_COLUMNS
 
 SEED = 360
@@ -43,10 +44,11 @@ TERM_FREQUENCIES = pa.schema(
 # Two levels of a comparison that training never saw, or turned upside down, keep these m and u.
 Level = tuple[str, str, float, float]
 
-_TYPO = (
-    "damerau_levenshtein({0}_l, {0}_r) <= case when least(length({0}_l), length({0}_r)) >= 9 then 2 else 1 end"
-    " and least(length({0}_l), length({0}_r)) >= 4"
-)
+
+def _typo(column: str) -> str:
+    return typo(f"{column}_l", f"{column}_r")
+
+
 # Name: null condition, levels (label, condition, m, u) from most to least alike, the last one all others.
 COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
     "given": (
@@ -54,7 +56,7 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
         (
             ("same", "given_l = given_r", 0.86, 0.02),
             ("variant", "list_has_any(givens_l, givens_r)", 0.03, 0.004),
-            ("typo", _TYPO.format("given"), 0.04, 0.004),
+            ("typo", _typo("given"), 0.04, 0.004),
             ("other", "ELSE", 0.07, 0.972),
         ),
     ),
@@ -65,7 +67,8 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
             ("part", "list_has_any(families_l, families_r)", 0.02, 0.0005),
             (
                 "typo",
-                f"({_TYPO.format('family')}) or jaro_winkler_similarity(family_l, family_r) >= 0.93",
+                "case when jaro_winkler_similarity(family_l, family_r) >= 0.93 then true"
+                f" else {_typo('family')} end",
                 0.06,
                 0.001,
             ),
@@ -76,7 +79,7 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
         "patronymic_l is null or patronymic_r is null",
         (
             ("same", "patronymic_l = patronymic_r", 0.92, 0.025),
-            ("typo", _TYPO.format("patronymic"), 0.04, 0.004),
+            ("typo", _typo("patronymic"), 0.04, 0.004),
             ("other", "ELSE", 0.04, 0.971),
         ),
     ),
@@ -86,7 +89,7 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
             ("same", "birth_date_l = birth_date_r", 0.88, 0.00006),
             (
                 "close",
-                "damerau_levenshtein(birth_date_l, birth_date_r) <= 1 or (left(birth_date_l, 4) ="
+                f"{within('birth_date_l', 'birth_date_r', '1')} or (left(birth_date_l, 4) ="
                 " left(birth_date_r, 4) and substr(birth_date_l, 6, 2) = substr(birth_date_r, 9, 2)"
                 " and substr(birth_date_l, 9, 2) = substr(birth_date_r, 6, 2))",
                 0.06,
@@ -100,7 +103,7 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
         "phones_l is null or phones_r is null",
         (
             ("same", "phone_1_l = phone_1_r or list_has_any(phones_l, phones_r)", 0.75, 0.00005),
-            ("typo", "damerau_levenshtein(phone_1_l, phone_1_r) <= 1", 0.04, 0.00005),
+            ("typo", within("phone_1_l", "phone_1_r", "1"), 0.04, 0.00005),
             ("other", "ELSE", 0.21, 0.9999),
         ),
     ),
@@ -111,8 +114,8 @@ COMPARISONS: dict[str, tuple[str, tuple[Level, ...]]] = {
             ("mailbox", "list_has_any(mailboxes_l, mailboxes_r)", 0.06, 0.00004),
             (
                 "typo",
-                "least(length(mailbox_1_l), length(mailbox_1_r)) >= 7"
-                " and damerau_levenshtein(mailbox_1_l, mailbox_1_r) <= 1",
+                "case when least(length(mailbox_1_l), length(mailbox_1_r)) < 7 then false"
+                f" else {within('mailbox_1_l', 'mailbox_1_r', '1')} end",
                 0.04,
                 0.0001,
             ),
