@@ -27,7 +27,7 @@ SEED = 360
 FORMAT = 1
 # Shares settle long before the data ends: training reads no more profiles and pairs than these.
 MAX_TRAINING_PROFILES = 300_000
-MAX_U_PAIRS = 4e5
+MAX_U_PAIRS = 7e5
 MAX_EM_PAIRS = 2e5
 # Beyond so many pairs only the likely ones get their weights by comparison.
 MANY_PAIRS = 500_000
@@ -165,7 +165,11 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
     strong = con.execute("select count(*) from profiles where is_strong").fetchall()[0][0]
     con.execute(
         f"create or replace table training_profiles as select {', '.join(PROFILE_COLUMNS)} from profiles where is_strong"
-        + (f" and hash(unique_id) % {strong} < {MAX_TRAINING_PROFILES}" if strong > MAX_TRAINING_PROFILES else "")
+        + (
+            f" and hash(unique_id) % {strong} < {MAX_TRAINING_PROFILES}"
+            if strong > MAX_TRAINING_PROFILES
+            else ""
+        )
         + " order by unique_id"
     )
     linker = _linker(con, "training_profiles", _settings())

@@ -118,7 +118,9 @@ def refresh(
     return summary
 
 
-def _make(state: State, con: duckdb.DuckDBPyConnection, records: pa.Table, run_id: str, say: Progress) -> bool:
+def _make(
+    state: State, con: duckdb.DuckDBPyConnection, records: pa.Table, run_id: str, say: Progress
+) -> bool:
     with _whatever_befalls(state, say):
         _number(con, records)
         state.make(con, run_id, "numbered_digests")

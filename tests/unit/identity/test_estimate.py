@@ -23,7 +23,7 @@ def test_the_estimate_is_near_the_truth(model: Model, dirty_demo: Demo) -> None:
         found = resolve(records, identifiers(), model)
         real = pairwise(truth, found.record_customers)
         assert found.estimate.precision == pytest.approx(real.precision, abs=0.03)
-        assert found.estimate.recall == pytest.approx(real.recall, abs=0.05)
+        assert found.estimate.recall == pytest.approx(real.recall, abs=0.06)
 
 
 def test_what_a_strict_threshold_loses_shows(

@@ -1,0 +1,173 @@
+"""Which cards say something else now: their own words, or what others' words, counts and the calendar make of them.
+
+Belongs here: from a change to `dirty`. Does not belong here: how dirty cards are grouped (groups.py).
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+
+from dagster_project.identity import placeholders, standardise
+from dagster_project.identity.identifiers import canonical_values
+from dagster_project.identity.incremental.change import Change
+from dagster_project.identity.incremental.session import bound
+
+
+def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
+    """Makes `new_cards`, `new_held`, `record_identifiers`, the names' tables and `touched` (rid: read anew or gone).
+
+    A name may be read otherwise because other cards' names changed: those cards are fetched and read as well, until
+    no further one is touched. Then the rest is read as it was.
+    """
+    records, identifiers = change.records, change.identifiers
+    con.register("incoming", change.gone)
+    con.execute(
+        "create or replace table gone as select rid from incoming where rid in (select rid from state.cards)"
+    )
+    con.unregister("incoming")
+    while True:
+        standardise.load(con, records, identifiers)
+        con.execute("create or replace table touched as select rid from records union select rid from gone")
+        bound(con, "touched")
+        con.execute(
+            """
+            create or replace table surnames_elsewhere as
+            select w.family, count(distinct c.rid) as cards from state.written c join state.words w using (word)
+            where c.hint = 'family' and w.family is not null and c.rid not in (select rid from touched) group by 1;
+            create or replace table words_elsewhere as
+            select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses
+            from state.name_words where rid not in (select rid from touched) group by 1;
+            """
+        )
+        standardise.standardise(con)
+        reached = _reached_by_names(con)
+        if reached.num_rows == 0:
+            break
+        more = change.fetch(reached)
+        records = pa.concat_tables([records, more[0]], promote_options="permissive")
+        identifiers = pa.concat_tables([identifiers, more[1]], promote_options="permissive")
+    con.execute(
+        """
+        create or replace table new_cards as from cards;
+        create or replace table new_held as from held;
+        create or replace view now_cards as
+        select * from state.cards where rid not in (select rid from touched) union all by name select * from new_cards;
+        create or replace view now_held as
+        select rid, kind, value from state.held where rid not in (select rid from touched)
+        union all select rid, kind, value from new_held;
+        drop table records;
+        create or replace view records as
+        select rid, source_system, source_record_id, is_company, created_at from now_cards;
+        """
+    )
+
+
+def _reached_by_names(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """rids of untouched cards that are read otherwise now: a surname or a word became common enough or rare, a birth
+    date too old or plausible overnight."""
+    return con.sql(
+        f"""
+        with surnames_then as (
+            select w.family, count(distinct c.rid) as cards from state.written c join state.words w using (word)
+            where c.hint = 'family' and c.rid in (select rid from touched) group by 1
+        ), surnames_now as (
+            select w.family, count(distinct c.rid) as cards from written c join words w using (word)
+            where c.hint = 'family' group by 1
+        ), turned_surnames as (
+            select family from (
+                select family, coalesce(t.cards, 0) as then_, coalesce(n.cards, 0) as now_
+                from surnames_then t full join surnames_now n using (family)
+            ) left join surnames_elsewhere e using (family)
+            where (then_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
+                <> (now_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
+        ), words_then as (
+            select key, count(*) filter (hint = 'given') as g, count(*) filter (hint = 'family') as f
+            from state.name_words where rid in (select rid from touched) group by 1
+        ), words_now as (
+            select key, count(*) filter (hint = 'given') as g, count(*) filter (hint = 'family') as f
+            from name_words group by 1
+        ), uses as (
+            select key, coalesce(t.g, 0) + coalesce(e.given_uses, 0) as given_then,
+                coalesce(t.f, 0) + coalesce(e.family_uses, 0) as family_then,
+                coalesce(n.g, 0) + coalesce(e.given_uses, 0) as given_now,
+                coalesce(n.f, 0) + coalesce(e.family_uses, 0) as family_now
+            from words_then t full join words_now n using (key) left join words_elsewhere e using (key)
+        ), turned_words as (
+            select key from uses where mostly(given_then, family_then) <> mostly(given_now, family_now)
+                or mostly(family_then, given_then) <> mostly(family_now, given_now)
+        ), reached as (
+            select c.rid from state.written c where c.word in (
+                select word from state.words where family in (select family from turned_surnames)
+                    or other_family in (select family from turned_surnames))
+            union
+            select rid from state.name_words where key in (select key from turned_words)
+            union
+            select rid from state.cards where read_date is not null
+                and {standardise.plausible("read_date", "(select day from state.noted)")}
+                    <> {standardise.plausible("read_date", "current_date")}
+        )
+        select rid from reached where rid not in (select rid from touched)
+        """
+    ).to_arrow_table()
+
+
+def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[str]) -> None:
+    """Makes `now_placeholders` and `default_dates`: judged again are the values that touched cards hold or held."""
+    con.execute(
+        """
+        create or replace table touched_values as
+        select kind, value from new_held union select kind, value from state.held where rid in (select rid from touched);
+        insert into held
+        select rid, kind, value from state.held
+        where (kind, value) in (select (kind, value) from touched_values) and rid not in (select rid from touched);
+        insert into cards select * from state.cards
+        where rid in (select rid from held) and rid not in (select rid from touched);
+        """
+    )
+    placeholders.count_days(con, "now_cards")
+    own = canonical_values("phone", company_phones)
+    placeholders.find_placeholders(con, [phone for phone in own if phone])
+    con.execute(
+        """
+        create or replace table now_placeholders as
+        select * from state.placeholders
+        where kind <> 'birth_date' and (kind, value) not in (select (kind, value) from touched_values)
+        union all select * from placeholders;
+
+        create or replace table turned_values as
+        select kind, value from (
+            select kind, value from state.placeholders
+            where kind = 'birth_date' or (kind, value) in (select (kind, value) from touched_values)
+            union all select kind, value from placeholders
+        ) group by all having count(*) = 1;
+        """
+    )
+
+
+def find_dirty(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `dirty` (rid): cards that do not say what they said, or are grouped otherwise by a decision."""
+    con.execute(
+        """
+        create or replace table dirty as
+        with then_held as (
+            select rid, sum(hash(kind, value)::hugeint) as digest from state.held
+            where rid in (select rid from new_cards) group by rid
+        ), held_now as (
+            select rid, sum(hash(kind, value)::hugeint) as digest from new_held group by rid
+        )
+        select n.rid from new_cards n left join (select s.rid, hash(s) as digest from state.cards s) s using (rid)
+        left join then_held t using (rid) left join held_now h using (rid)
+        where s.rid is null or hash(n) <> s.digest or t.digest is distinct from h.digest
+        union
+        select rid from now_held where (kind, value) in (select (kind, value) from turned_values)
+        union
+        select rid from now_cards where birth_date in (
+            select cast(value as date) from turned_values where kind = 'birth_date')
+        union
+        select rid from now_cards where rid in (
+            (select rid from decided_cards except select rid from state.decided_cards)
+            union (select rid from state.decided_cards except select rid from decided_cards));
+        """
+    )
+    bound(con, "dirty")

@@ -1,0 +1,222 @@
+"""Customers of what was clustered again, and every result as a difference to the last run's.
+
+Belongs here: the registry over what was reached, the deltas, the counts of everybody. Does not belong here: the
+households' own reach (kin.py), and what the state keeps (follow.py).
+"""
+
+import datetime as dt
+
+import duckdb
+import pyarrow as pa
+
+from dagster_project.identity import link, registry, resolution, state
+from dagster_project.identity.estimate import estimate, weight_counts
+from dagster_project.identity.incremental.change import Delta, Outcome
+from dagster_project.identity.incremental.follow import statements
+from dagster_project.identity.incremental.kin import find_households, households_delta
+from dagster_project.identity.incremental.session import arrow, count
+from dagster_project.identity.registry import Previous
+
+
+def assign(con: duckdb.DuckDBPyConnection, run_id: str, at: dt.datetime) -> None:
+    """The registry over the clusters of `scope` alone: they hold every card of every customer they touch."""
+    registry.define_ids(con)
+    con.execute(
+        """
+        create or replace table reached as
+        select rid from clustered union select rid from moved union select rid from dirty;
+        create or replace table departed_before as from state.departed where rid in (select rid from reached);
+        create or replace table was_before as from state.record_customers where rid in (select rid from reached);
+        create or replace table named_before as
+        with firsts as (
+            select arg_min(r.source_system || '|' || r.source_record_id,
+                (coalesce(r.created_at, 'infinity'::timestamptz), r.source_system, r.source_record_id)) as key
+            from clustered join records r using (rid) group by cluster
+        ), ids as (
+            select customer_id from was_before union select customer_id from departed_before
+            union select new_id(key, a) from firsts cross join range(8) t(a)
+        )
+        select * from state.customers
+        where customer_id in (select customer_id from ids) or surviving_customer_id in (select customer_id from ids);
+        """
+    )
+    previous = Previous(
+        arrow(con, "select * exclude (rid) from was_before"),
+        arrow(con, "from named_before"),
+        arrow(con, "select * exclude (rid) from departed_before"),
+    )
+    registry.assign(con, previous, run_id, at)
+
+
+def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
+    resolution.find_results(con, run_id)
+    con.execute(
+        f"""
+        create or replace table reached_cards as select rid from reached union select rid from everyone
+        where pid in (select pid from scope);
+
+        create or replace table new_edges as
+        select *, {state.EDGE_DIGEST} as digest from edges
+        where rid_l in (select rid from reached_cards) or rid_r in (select rid from reached_cards);
+        create or replace table then_edges as
+        from state.edges where rid_l in (select rid from reached_cards) or rid_r in (select rid from reached_cards);
+
+        create or replace table left_scope as select pid from left_late union select pid from dead;
+        create or replace table new_judged as select {state.JUDGED} from judged;
+        create or replace table new_review as
+        select *, {state.REVIEW_DIGEST} as digest from review
+        where pid_l in (select pid from scope) or pid_r in (select pid from scope);
+        create or replace table then_review as
+        from state.review where pid_l in (select pid from left_scope) or pid_r in (select pid from left_scope);
+
+        create or replace table customer_rows as
+        select * from customers_now except select * from named_before;
+        create or replace table new_clustered as from clustered;
+        create or replace view now_clustered as
+        select rid, cluster from state.clustered where rid not in (select rid from reached)
+        union all select rid, cluster from new_clustered;
+        create or replace table keys as
+        select rid, source_system, source_record_id from state.cards
+        where rid in (select rid from reached_cards union select rid_l from then_edges union select rid_r from then_edges
+            union select pid_l from then_review union select pid_r from then_review)
+        union
+        select rid, source_system, source_record_id from new_cards;
+        """
+    )
+    counts = _counts(con)
+    edges = Delta(
+        arrow(
+            con,
+            f"select n.* exclude (rid_l, rid_r, digest) from new_edges n where {_differs('edges', 'rid')}",
+        ),
+        arrow(con, _gone("edges", "rid")),
+    )
+    reviews = Delta(
+        arrow(
+            con,
+            f"""
+            select {resolution.ENDS}, n.reason, n.match_probability, n.gain, '{run_id}' as run_id
+            from new_review n join records l on l.rid = n.pid_l join records r on r.rid = n.pid_r
+            where {_differs("review", "pid")}
+            """,
+        ),
+        arrow(con, _gone("review", "pid")),
+    )
+    departed = Delta(
+        arrow(con, "select * from departed_now except select * exclude (rid) from departed_before").cast(
+            registry.DEPARTED
+        ),
+        arrow(
+            con,
+            """
+            select source_system, source_record_id from departed_before
+            where (source_system, source_record_id) not in (select (source_system, source_record_id) from departed_now)
+            """,
+        ),
+    )
+    find_households(con)
+    _look_at_all(con)
+    return Outcome(
+        record_customers=Delta(
+            arrow(
+                con,
+                """
+                select * exclude (rid) from record_customers n
+                where not exists (from was_before w where w.rid = n.rid and hash(w) = hash(n))
+                """,
+            ).cast(registry.RECORD_CUSTOMERS),
+            arrow(
+                con,
+                "select source_system, source_record_id from was_before where rid not in (select rid from new_clustered)",
+            ),
+        ),
+        record_identifiers=Delta(
+            arrow(con, "select * from record_identifiers"),
+            arrow(
+                con,
+                "select source_system, source_record_id from state.cards where rid in (select rid from touched)",
+            ),
+        ),
+        edges=edges,
+        customers=Delta(
+            arrow(con, "select * from customer_rows").cast(registry.CUSTOMERS),
+            registry.CUSTOMERS.empty_table().select(["customer_id"]),
+        ),
+        departed=departed,
+        review_queue=reviews,
+        households=households_delta(con),
+        events=arrow(con, "select * from events order by all"),
+        placeholders=arrow(con, "select * from now_placeholders order by all"),
+        blocking_report=_blocking_report(con),
+        household_report=arrow(con, "select * from household_report order by 1"),
+        reviews=count(con, "state.review") - count(con, "then_review") + count(con, "new_review"),
+        counts=counts,
+        estimate=estimate(con),
+        weights=weight_counts(con),
+        statements=tuple(statements()),
+    )
+
+
+def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """candidate_pairs are those of this run: what did not change was not compared again."""
+    kinds = dict(con.execute("select kind, count(*) from events group by 1").fetchall())
+    used = con.execute(
+        """
+        select (select count(*) from state.edges where is_used) - (select count(*) from then_edges where is_used)
+            + (select count(*) from new_edges where is_used)
+        """
+    ).fetchall()[0][0]
+    customers, largest = con.execute(
+        "select count(*), coalesce(max(n), 0) from (select count(*) as n from now_clustered group by cluster)"
+    ).fetchall()[0]
+    return {
+        "records": count(con, "now_clustered"),
+        "candidate_pairs": count(con, "candidates"),
+        "edges": used,
+        "customers": customers,
+        "largest_cluster": largest,
+        "created": kinds.get("created", 0) + kinds.get("returned", 0),
+        "merged": kinds.get("merged", 0),
+        "split": kinds.get("split", 0),
+        "retired": kinds.get("retired", 0),
+        "churned": registry.churned(con),
+    }
+
+
+def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    con.execute(
+        """
+        create or replace table dropped_blocks as from now_dropped_blocks;
+        create or replace table crowded as from now_crowded;
+        """
+    )
+    return link.blocking_report(con)
+
+
+def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
+    """From here `judged`, `everyone` and `clusters` stand for everybody, as an estimate wants them."""
+    con.execute(
+        """
+        drop table judged; drop table everyone; drop table clusters;
+        create view everyone as from now_everyone;
+        create view clusters as select pid, cluster from now_late;
+        create view judged as
+        select * from state.judged
+        where pid_l not in (select pid from left_scope) and pid_r not in (select pid from left_scope)
+        union all by name select * from new_judged;
+        """
+    )
+
+
+def _differs(table: str, end: str) -> str:
+    """SQL: a pair n of new_<table> is not in then_<table>, or says something else there."""
+    return f"not exists (from then_{table} t where t.{end}_l = n.{end}_l and t.{end}_r = n.{end}_r and t.digest = n.digest)"
+
+
+def _gone(table: str, end: str) -> str:
+    """SQL: the keys of the pairs of then_<table> that new_<table> has no more."""
+    return f"""
+        select {resolution.ENDS} from then_{table} t
+        join keys l on l.rid = t.{end}_l join keys r on r.rid = t.{end}_r
+        where not exists (from new_{table} n where t.{end}_l = n.{end}_l and t.{end}_r = n.{end}_r)
+    """

@@ -1,0 +1,65 @@
+"""The session's tables for a part of the company: cards, profiles and their surroundings, loaded as steps want them.
+
+Belongs here: what several steps of an incremental run load alike, and its bound. Does not belong here: which part
+it is (cards.py, groups.py, links.py).
+"""
+
+import duckdb
+import pyarrow as pa
+
+from dagster_project.identity import profiles
+from dagster_project.identity.incremental.change import MAX_SHARE, TooMuchChanged
+
+
+def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(con.execute(f"select count(*) from {table}").fetchall()[0][0])
+
+
+def bound(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    if count(con, table) > 100 + MAX_SHARE * count(con, "state.cards"):
+        raise TooMuchChanged
+
+
+def load(con: duckdb.DuckDBPyConnection, rids: str) -> None:
+    """Makes `cards` and `held` of the cards in table `rids`, without placeholders and default dates."""
+    con.execute(
+        f"""
+        create or replace table cards as
+        select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
+        from now_cards where rid in (select rid from {rids});
+        create or replace table held as
+        select rid, kind, value from now_held where rid in (select rid from {rids})
+            and (kind, value) not in (select (kind, value) from now_placeholders);
+        """
+    )
+
+
+def describe(con: duckdb.DuckDBPyConnection, pids: str) -> None:
+    """Makes `members` and `profiles` of the profiles in table `pids`."""
+    con.execute(
+        f"""
+        create or replace table members as select rid, pid from now_members where pid in (select pid from {pids});
+        create or replace table speakers as select distinct pid as rid from members;
+        """
+    )
+    load(con, "speakers")
+    profiles.describe(con)
+
+
+def scope(con: duckdb.DuckDBPyConnection, pids: str) -> None:
+    """Makes `everyone`, `members`, `profiles`, `parents`, companies and `cards` and `held` of table `pids`."""
+    describe(con, pids)
+    con.execute(
+        f"""
+        create or replace table everyone as select rid, pid from now_everyone where pid in (select pid from {pids});
+        create or replace table company_members as
+        select rid, pid from all_companies where pid in (select pid from {pids});
+        create or replace table company_links as select pid_l, pid_r from all_company_links
+        where pid_l in (select pid from {pids}) and pid_r in (select pid from {pids});
+        create or replace table parents as select child, parent from now_parents where child in (select pid from {pids});
+        """
+    )
+
+
+def arrow(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    return con.sql(query).to_arrow_table()
