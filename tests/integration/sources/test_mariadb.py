@@ -1,4 +1,4 @@
-"""SuiteCRM, WooCommerce and Asterisk from a real MariaDB: what arrives is what arrives from PostgreSQL."""
+"""SuiteCRM, WooCommerce, Asterisk and Matomo from a real MariaDB: what arrives is what arrives from PostgreSQL."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.integration.sources import mariadb
 pytestmark = pytest.mark.skipif(
     not mariadb.SERVER or not mariadb.INSTALLER, reason="MariaDB is not installed: make servers"
 )
-SYSTEMS = ("suitecrm", "woocommerce", "asterisk")
+SYSTEMS = ("suitecrm", "woocommerce", "asterisk", "matomo")
 
 
 @pytest.fixture(scope="module")
