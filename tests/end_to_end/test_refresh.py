@@ -78,8 +78,43 @@ def test_a_change_at_the_source_reaches_the_card(company: Company) -> None:
     assert company.at_source(
         "odoo", f"update res_partner set email = '{email}', write_date = now() where id = {partner}"
     )
+    # In the chats an agent merges two contacts: the loser goes for good. On the site a cart is bought at last.
+    (winner,), (loser,) = company.ask(
+        "select min(replace(source_record_id, 'contact:', '')::int) from marts.fct_contact_case "
+        "where source_system = 'chatwoot' and customer_id is not null group by customer_id order by 1 limit 2"
+    )
+    assert company.at_source(
+        "chatwoot",
+        f"update conversations set contact_id = {winner}, updated_at = now() where contact_id = {loser}; "
+        f"update contact_inboxes set contact_id = {winner}, updated_at = now() where contact_id = {loser}; "
+        f"delete from contacts where id = {loser}",
+    )
+    ((cart,),) = company.ask(
+        "select min(replace(session_id, 'matomo:visit:', '')::int) from intermediate.web_sessions "
+        "where goal = 'abandoned_cart'"
+    )
+    assert company.at_source(
+        "matomo",
+        f"update matomo_log_conversion set idgoal = 0, buster = 7, idorder = '777001' where idvisit = {cart}; "
+        "update matomo_log_visit set visit_goal_buyer = 1, visit_first_action_time = '2026-09-30 17:00', "
+        f"visit_last_action_time = '2026-09-30 18:30' where idvisit = {cart}",
+    )
     done = company.refresh()
     assert done.returncode == 0, done.stdout + done.stderr
+    assert company.ask(
+        "select deleted_at is not null from intermediate.customer_records "
+        f"where source_system = 'chatwoot' and source_record_id = 'contact:{loser}'"
+    ) == [(True,)]
+    assert company.ask(
+        "select count(*) filter (where source_record_id = "
+        f"'contact:{loser}'), count(*) filter (where source_record_id = 'contact:{winner}') > 1 "
+        "from marts.fct_contact_case where source_system = 'chatwoot'"
+    ) == [(0, True)]
+    assert company.ask(
+        "select goal, order_id, cart_id, ended_at - started_at = interval '90 minutes' "
+        f"from intermediate.web_sessions where session_id = 'matomo:visit:{cart}'"
+    ) == [("order", "woocommerce:order:777001", None, True)]
+    assert company.ask("select count(*) from marts.reconciliation where rows_unexplained <> 0") == [(0,)]
     shown = company.c360("customer", email.upper())
     assert shown.returncode == 0, shown.stderr
     card = json.loads(shown.stdout)
