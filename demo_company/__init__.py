@@ -1,6 +1,7 @@
 """A retailer to try everything on: its people, what they did, the systems that saw it — and the truth.
 
-`create` builds a database demo_<source> for each of SOURCES beside the warehouse and the schema demo_truth in it,
+`create` builds a database demo_<source> for each of SOURCES beside the warehouse, drops the files of systems that
+have none (advertising, surveys, marketing, events) below C360_HOME/demo_files, and makes the schema demo_truth,
 which no role of the pipeline can read. `generate` makes the same tables in
 memory. Everything is invented and seeded: the same arguments give the same bytes, and the company's today is
 a fixed day (`AS_OF`).
@@ -12,7 +13,9 @@ behaviour, chats, visits (bundled in world) → cards, truth → systems → gen
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from dagster_project.config import load_settings
 from dagster_project.warehouse import Warehouse
 from demo_company.clock import NOW
 from demo_company.generate import SOURCES, Generated, generate
@@ -41,20 +44,23 @@ def create(
     seed: int = 42,
     noise: float = 1.0,
     progress: Callable[[str], None] | None = None,
+    folder: Path | None = None,
 ) -> Summary:
     """Drops and rebuilds the demo company. Needs the warehouse's administrator; raises WarehouseError without.
 
-    `progress` is called with a line for each step.
+    `progress` is called with a line for each step; `folder` is where files are dropped (unset: the settings').
     """
     began, say = time.monotonic(), progress or (lambda line: None)
     warehouse.admin_engine()  # fails early
     say(f"inventing {customers:,} customers")
     generated = generate(customers, seed, noise)
-    rebuild(warehouse, generated, {"customers": str(customers), "seed": str(seed), "noise": str(noise)}, say)
+    parameters = {"customers": str(customers), "seed": str(seed), "noise": str(noise)}
+    rebuild(warehouse, generated, folder or load_settings().demo_files, parameters, say)
     cards = generated.record_entities
+    both = generated.tables | generated.drops
     return Summary(
         customers=customers,
-        rows={source: sum(map(len, tables.values())) for source, tables in generated.tables.items()},
+        rows={source: sum(map(len, tables.values())) for source, tables in both.items()},
         cards=len(cards),
         entities=len(cards["entity_id"].unique()),
         seconds=time.monotonic() - began,

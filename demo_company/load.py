@@ -1,19 +1,22 @@
-"""The demo company's databases: made anew, filled over ADBC, and the truth out of everyone's sight.
+"""The demo company's databases and files: made anew, filled over ADBC, and the truth out of everyone's sight.
 
-Belongs here: databases, the login role, types, loading. Does not belong here: what the rows are (generate.py).
+Belongs here: databases, files, the login role, types, loading. Does not belong here: what the rows are (generate.py).
 """
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from dagster_project.sources import load_source
 from dagster_project.warehouse import Warehouse
 from demo_company.clock import NOW
 from demo_company.generate import SOURCES, Generated
@@ -51,9 +54,16 @@ def source_url(warehouse: Warehouse, source: str) -> URL:
 
 
 def rebuild(
-    warehouse: Warehouse, generated: Generated, parameters: dict[str, str], say: Callable[[str], None]
+    warehouse: Warehouse,
+    generated: Generated,
+    folder: Path,
+    parameters: dict[str, str],
+    say: Callable[[str], None],
 ) -> None:
-    """Drops and fills the databases and the truth; `exists` is false until all of it is there."""
+    """Drops and fills the databases, the folders of files below `folder` and the truth.
+
+    `exists` is false until all of it is there.
+    """
     with warehouse.admin_engine().connect() as admin:
         admin.exec_driver_sql(f"drop schema if exists {TRUTH} cascade")
     with warehouse.admin_engine("postgres").connect() as admin:
@@ -72,6 +82,9 @@ def rebuild(
             say(
                 f"{source}: {_rows(generated.tables[source]):,} rows in {len(generated.tables[source])} tables"
             )
+    for source, tables in generated.drops.items():
+        _write_files(folder / source, source, tables)
+        say(f"{source}: {_rows(tables):,} rows in files")
     _write_truth(warehouse, generated.record_entities, parameters)
 
 
@@ -118,6 +131,26 @@ def _fill(url: URL, source: str, tables: dict[str, pa.Table]) -> None:
             connection.commit()
         statements.exec_driver_sql(create_index + indexes)
         statements.exec_driver_sql("analyze")
+
+
+def _write_files(folder: Path, source: str, tables: dict[str, pa.Table]) -> None:
+    """A file a month, as the source's declaration describes them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for table in load_source(source).tables:
+        assert table.files is not None
+        rows = tables[table.name].to_pandas(types_mapper=pd.ArrowDtype)
+        theirs = {ours: name for name, ours in table.files.rename.items()}
+        # The first column with a time is when it happened.
+        happened = next(name for name in rows.columns if name == "day" or name.endswith("_at"))
+        for month, part in rows.groupby(rows[happened].str.slice(0, 7)):
+            path = folder / table.files.pattern.replace("*", str(month))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if table.files.format == "csv":
+                part = part.rename(columns=theirs)
+                text = part.to_csv(index=False, sep=table.files.delimiter, lineterminator="\n")
+            else:
+                text = part.to_json(orient="records", lines=True, force_ascii=False)
+            path.write_text(text, encoding=table.files.encoding)
 
 
 def _column_types(cursor: adbc.Cursor) -> dict[str, dict[str, tuple[str, pa.DataType]]]:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT, Settings, source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, Settings, source_contracts
 from dagster_project.identity.store import ensure_tables
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
+from tests.raw_tables import ddl
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,8 @@ def sample(warehouse: Warehouse) -> Warehouse:
         schema.prepare(connection, list(source_contracts()))
         for source in source_contracts():
             raw = schema.raw_schema(source)
-            script = (PROJECT_ROOT / "demo_company" / "schemas" / f"{source}.sql").read_text(encoding="utf-8")
             connection.exec_driver_sql(f"set local search_path = {raw}")
-            connection.exec_driver_sql(script)
+            connection.exec_driver_sql(ddl(source))
             for table in sa.inspect(connection).get_table_names(schema=raw):
                 connection.exec_driver_sql(
                     f"alter table {raw}.{table} add _dlt_load_id text not null default '1', "

@@ -58,8 +58,26 @@ from contacts_of_chatwoot as c
 where not regexp_full_match(c.name, '[a-z]+-[a-z]+-[0-9]+') or coalesce(c.email, c.phone_number, c.identifier) is not null
     or c.id in (select contact_id from contact_inboxes where inbox_id in (1, 2, 3, 5))
 union all
-select 'matomo', 'visitor:' || visitor, null, null, null, null, null, null, true from visitors_of_matomo;
+select 'matomo', 'visitor:' || visitor, null, null, null, null, null, null, true from visitors_of_matomo
+union all
+select source, record, max(name), null, null, null, null, null, true from respondents group by source, record;
 """
+
+# Files name a person by the contact that a row carries: the same three texts are one card.
+_RESPONDENTS = """
+create table respondents as
+select *, 'respondent:' || md5(concat_ws('|', coalesce(phone, '~'), coalesce(email, '~'), coalesce(loyalty_card, '~')))
+    as record
+from (
+    select 'ads' as source, name, phone, email, loyalty_card from touches_of_ads
+    union all select 'surveys', name, phone, email, loyalty_card from nps_of_surveys
+    union all select 'marketing', name, phone, email, loyalty_card from consents_of_marketing
+    union all select 'marketing', name, phone, email, loyalty_card from offers_of_marketing
+    union all select 'events', null, phone, email, loyalty_card from events_of_events
+)
+where coalesce(phone, email, loyalty_card) is not null;
+"""
+
 
 # Visitors by all that their visits showed: whoever logged in or ordered, if no more than one user did.
 _VISITORS = """
@@ -140,6 +158,12 @@ select distinct * from (
     select 'matomo', 'visitor:' || visitor, 'account', 'woocommerce:user:' || user_id from visitors_of_matomo
     union all
     select 'matomo', 'visitor:' || visitor, 'account', 'woocommerce:order:' || unnest(orders) from visitors_of_matomo
+    union all
+    select source, record, 'phone', phone from respondents
+    union all
+    select source, record, 'email', email from respondents
+    union all
+    select source, record, 'card', loyalty_card from respondents
 )
 where value is not null;
 """
@@ -154,8 +178,12 @@ def read(generated: Generated) -> duckdb.DuckDBPyConnection:
             # Two systems have contacts and users.
             connection.register(f"{name}_of_{source}" if name in taken else name, table)
             taken.add(name)
+    for source, tables in generated.drops.items():
+        for name, table in tables.items():
+            connection.register(f"{name}_of_{source}", table)
     connection.register("record_entities", generated.record_entities)
     connection.execute(_VISITORS)
+    connection.execute(_RESPONDENTS)
     connection.execute(_CARDS)
     connection.execute(_IDENTIFIERS)
     connection.execute(

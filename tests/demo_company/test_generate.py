@@ -26,6 +26,7 @@ def query() -> Callable[[str], list[tuple]]:
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     first, again, other = generate(300, seed=7), generate(300, seed=7), generate(300, seed=8)
+    assert first.drops == again.drops
     for source in SOURCES:
         for name, table in first.tables[source].items():
             assert table.equals(again.tables[source][name]), f"{source}.{name} differs"
@@ -67,7 +68,7 @@ def test_the_scale_is_as_described() -> None:
     made = company(5000)
     records = made.record_entities.to_pandas()
     persons = records[records["entity_id"].str.startswith("person:")]
-    assert 24_000 <= len(records) <= 32_000
+    assert 25_000 <= len(records) <= 34_000
     assert 4 <= len(persons) / persons["entity_id"].nunique() <= 6
     assert persons["entity_id"].nunique() == 5000
     assert 9_000 <= len(made.tables["woocommerce"]["wp_wc_orders"]) <= 14_000
@@ -168,6 +169,18 @@ def test_the_scale_is_as_described() -> None:
          "where o.customer_id <> coalesce(v.user_id, '0')::bigint"),
         ("an action lies in its visit", "select * from matomo_log_link_visit_action as a anti join matomo_log_visit as v "
          "on v.idvisit = a.idvisit and a.server_time between v.visit_first_action_time and v.visit_last_action_time"),
+        ("a click is counted in the spend", "select s.day, s.campaign_id from spend_of_ads as s inner join touches_of_ads as t "
+         "on t.campaign_id = s.campaign_id and t.clicked_at[1:10] = s.day "
+         "group by s.day, s.campaign_id, clicks having count(*) > clicks::int"),
+        ("each survey asks about an order", "select * from nps_of_surveys as n anti join wp_wc_orders as o "
+         "on o.id::varchar = n.order_number and o.status in ('wc-completed', 'wc-refunded')"),
+        ("an answer comes after its question", "select * from nps_of_surveys where answered_at < sent_at "
+         "or (answered_at is null) <> (score is null)"),
+        ("who withdraws had agreed", "select * from consents_of_marketing as w anti join consents_of_marketing as g "
+         "on g.status = 'granted' and g.phone is not distinct from w.phone and g.email is not distinct from w.email "
+         "and g.channel = w.channel and g.occurred_at <= w.occurred_at where w.status = 'withdrawn'"),
+        ("an offer is redeemed with an order", "select * from offers_of_marketing as f anti join wp_wc_orders as o "
+         "on o.id::varchar = f.shop_order and o.status = 'wc-completed' where f.kind = 'redeemed'"),
         ("a relation's address exists", "select * from email_addr_bean_rel as r "
          "anti join email_addresses as e on e.id = r.email_address_id"),
     ],

@@ -1,6 +1,7 @@
 """The demo company in PostgreSQL: complete, coherent with its truth, and the truth out of sight."""
 
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +9,8 @@ import sqlalchemy as sa
 import demo_company
 from dagster_project.config import DBT_PROJECT_DIR, EXPECTATIONS_DIR, PROJECT_ROOT
 from dagster_project.errors import WarehouseError
+from dagster_project.sources import files, load_source
+from dagster_project.sources.delivery import Delivery
 from dagster_project.warehouse import Warehouse, schema
 
 _RECORDS = {
@@ -31,8 +34,14 @@ _RECORDS = {
 
 
 @pytest.fixture(scope="module")
-def built(warehouse: Warehouse) -> demo_company.Summary:
-    return demo_company.create(warehouse, customers=400, seed=3)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files are dropped."""
+    return tmp_path_factory.mktemp("drops")
+
+
+@pytest.fixture(scope="module")
+def built(warehouse: Warehouse, folder: Path) -> demo_company.Summary:
+    return demo_company.create(warehouse, customers=400, seed=3, folder=folder)
 
 
 def test_every_row_arrives(warehouse: Warehouse, built: demo_company.Summary) -> None:
@@ -88,10 +97,29 @@ def test_nothing_of_the_pipeline_mentions_the_truth() -> None:
     assert telling == []
 
 
-def test_building_again_replaces_everything(warehouse: Warehouse, built: demo_company.Summary) -> None:
-    before = demo_company.truth(warehouse)
-    demo_company.create(warehouse, customers=400, seed=3)
-    assert demo_company.truth(warehouse).equals(before)
+def test_building_again_replaces_everything(
+    warehouse: Warehouse, built: demo_company.Summary, folder: Path
+) -> None:
+    before = demo_company.truth(warehouse), contents(folder)
+    (folder / "ads" / "spend" / "left.csv").write_text("of an earlier company")
+    demo_company.create(warehouse, customers=400, seed=3, folder=folder)
+    assert (demo_company.truth(warehouse), contents(folder)) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_dropped_row_is_read(
+    warehouse: Warehouse, built: demo_company.Summary, folder: Path, tmp_path: Path
+) -> None:
+    for source, tables in demo_company.generate(400, seed=3).drops.items():
+        declared = load_source(source)
+        with Delivery(declared, tmp_path) as delivery:
+            readings = files.read(declared, (folder / source).as_uri(), {}, delivery)
+            for table in declared.tables:
+                assert readings[table.name].refused == []
+                assert delivery.count(table) == len(tables[table.name]) > 0
 
 
 def test_without_an_administrator_it_says_what_to_set(warehouse: Warehouse) -> None:
@@ -106,10 +134,10 @@ def test_the_login_cannot_read_the_warehouse(warehouse: Warehouse, built: demo_c
 
 
 @pytest.mark.slow
-def test_many_customers(warehouse: Warehouse) -> None:
+def test_many_customers(warehouse: Warehouse, folder: Path) -> None:
     began = time.monotonic()
-    summary = demo_company.create(warehouse, customers=30_000)
+    summary = demo_company.create(warehouse, customers=30_000, folder=folder)
     print(f"30,000 customers, {summary.rows} rows: {time.monotonic() - began:.0f} s")
     assert summary.cards > 90_000
     assert len(demo_company.truth(warehouse)) == summary.cards
-    demo_company.create(warehouse, customers=400, seed=3)  # what the other tests expect
+    demo_company.create(warehouse, customers=400, seed=3, folder=folder)  # what the other tests expect

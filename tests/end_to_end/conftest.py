@@ -99,7 +99,7 @@ class Company:
 def new_company(home: Path, customers: int = CUSTOMERS, seed: int = 7) -> Company:
     settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
     company = Company(settings, open_warehouse(settings))
-    demo_company.create(company.warehouse, customers, seed)
+    demo_company.create(company.warehouse, customers, seed, folder=settings.demo_files)
     return company
 
 

@@ -23,8 +23,9 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-import demo_company
+from dagster_project.assets.raw import source_url
 from dagster_project.config import PROJECT_ROOT, source_contracts
+from dagster_project.sources import load_sources
 from dagster_project.warehouse.connect import embedded_server
 from dagster_project.warehouse.embedded import EmbeddedServer
 from tests.end_to_end.conftest import new_company
@@ -175,10 +176,8 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         for role in ("c360_owner", "c360_bi", "c360_agent"):
             admin.exec_driver_sql(f"drop role {role}")
     sources = {
-        f"C360_SOURCE_{source.upper()}_URL": demo_company.source_url(
-            company.warehouse, source
-        ).render_as_string(hide_password=False)
-        for source in source_contracts()
+        f"C360_SOURCE_{source.name.upper()}_URL": source_url(company.settings, source, company.warehouse)
+        for source in load_sources()
     }
     made = Deployment(tmp_path, server, sources)
     yield made

@@ -67,3 +67,23 @@ adds `<adapter>__` beside it. Arguments are SQL expressions. A value that cannot
 {% macro default__to_hex(column) -%}
     encode({{ column }}, 'hex')
 {%- endmacro %}
+
+{#-
+A time as text, as files write it: with `T` or a blank, seconds or not, an offset, Z or neither (then `zone` is
+meant); a date alone is its midnight. A text that is no time is null.
+-#}
+{% macro to_moment(column, zone='UTC') -%}
+    {{ return(adapter.dispatch('to_moment')(column, zone)) }}
+{%- endmacro %}
+
+{% macro default__to_moment(column, zone) -%}
+    {%- set leap = '([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29' -%}
+    {%- set days = '[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))' -%}
+    {%- set clock = '[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?' -%}
+    {%- set offset = ' ?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)' -%}
+    {%- set text = 'btrim(cast(' ~ column ~ ' as text))' -%}
+    case
+        when {{ text }} ~ '^({{ leap }}|{{ days }}){{ clock }}{{ offset }}$' then cast({{ text }} as timestamptz)
+        when {{ text }} ~ '^({{ leap }}|{{ days }})({{ clock }})?$' then cast({{ text }} as timestamp) at time zone '{{ zone }}'
+    end
+{%- endmacro %}

@@ -57,7 +57,7 @@ BREAKING: dict[str, dict[str, Rows]] = {
                 dict.fromkeys(["phone", "email", "loyalty_card", "login_id", "messenger_id"])
             ]
         },
-        "in each source at least a third of the persons' cards have a name, telephony and web aside": {
+        "in each source at least a third of the persons' cards have a name, telephony, web and event feeds aside": {
             "intermediate.customer_records": [dict.fromkeys(["full_name", "given_name", "family_name"])]
         },
     },

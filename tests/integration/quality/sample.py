@@ -6,12 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
-from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT, source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, source_contracts
 from dagster_project.identity.store import ensure_tables
 from dagster_project.quality import Expectation, Suite
 from dagster_project.warehouse import Warehouse
+from tests.raw_tables import ddl
 
 Row = dict[str, Any]
+A_TIME = "2026-01-01T12:00:00+03:00"  # as files write it
 ONE_OF_ALL = "x"  # every text key: so every reference finds its row
 LIVING = (
     "_deleted_at deleted_at retired_at revoked_at surviving_customer_id no_customer_reason no_record_reason "
@@ -28,6 +30,12 @@ OVERRIDES: dict[str, Row] = {
     "intermediate.orders": {"amount_shipping": 0, "status": "placed"},
     "marts_build.reconciliation": {"rows_unexplained": 0, "amount_left_out": 0},
     "raw_odoo.sale_order": {"amount_total": 2},
+    "raw_ads.spend": {"day": A_TIME, "impressions": "1", "clicks": "1", "cost": "1,50"},
+    "raw_ads.touches": {"clicked_at": A_TIME},
+    "raw_surveys.nps": {"sent_at": A_TIME, "answered_at": A_TIME},
+    "raw_marketing.consents": {"occurred_at": A_TIME},
+    "raw_marketing.offers": {"occurred_at": A_TIME},
+    "raw_events.events": {"occurred_at": A_TIME, "ended_at": A_TIME},
 }
 VALUES = {"boolean": False, "bytea": b"x", "jsonb": "{}", "date": "1980-01-01", "uuid": "0" * 32}
 
@@ -36,10 +44,8 @@ def create_tables(warehouse: Warehouse) -> None:
     """Every table as its owner declares it, without constraints: what is checked is the gate."""
     with warehouse.begin() as connection:
         for source in source_contracts():
-            ddl = (PROJECT_ROOT / "demo_company" / "schemas" / f"{source}.sql").read_text(encoding="utf-8")
-            connection.execute(
-                sa.text(f"create schema ddl; set local search_path to ddl; {ddl.replace(':', '-')}")
-            )
+            script = ddl(source).replace(":", "-")
+            connection.execute(sa.text(f"create schema ddl; set local search_path to ddl; {script}"))
             tables = connection.scalars(sa.text("select tablename from pg_tables where schemaname = 'ddl'"))
             for table in list(tables):
                 connection.execute(

@@ -1,0 +1,1 @@
+{{ respondent_identifiers('ads') }}

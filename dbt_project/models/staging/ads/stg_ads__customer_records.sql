@@ -1,0 +1,1 @@
+{{ respondent_records('ads', {'stg_ads__touches': 'clicked_at'}) }}

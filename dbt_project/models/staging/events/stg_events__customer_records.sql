@@ -1,0 +1,1 @@
+{{ respondent_records('events', {'stg_events__events': 'occurred_at'}) }}

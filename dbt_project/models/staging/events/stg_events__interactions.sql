@@ -1,0 +1,20 @@
+select
+    'events:event:' || event_id as interaction_id,
+    'events' as source_system,
+    source_record_id,
+    no_record_reason,
+    occurred_at,
+    ended_at,
+    channel,
+    kind,
+    direction,
+    status,
+    employee_id,
+    employee_name,
+    campaign,
+    subject,
+    note,
+    {{ seconds_between('occurred_at', 'ended_at') }} as duration_s,
+    coalesce(ended_at, occurred_at) as updated_at,
+    deleted_at
+from {{ ref('stg_events__events') }}

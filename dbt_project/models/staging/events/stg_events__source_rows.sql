@@ -1,0 +1,1 @@
+{{ respondent_source_rows('events', 'events', 'event_id', 'interactions', 'events:event:') }}

@@ -1,0 +1,1 @@
+{{ respondent_source_rows('surveys', 'nps', 'id', 'survey_responses', 'surveys:nps:') }}
