@@ -212,6 +212,8 @@ def _evidence(world: World, visitor: np.ndarray, cookie: np.ndarray, number: Int
     kept = seen[seen["id"].isin(ids)]
     card = place[kept["id"]].to_numpy()
     person = of["person"].first()[ids].to_numpy()
+    # An order without a log-in, in a browser where somebody logs in, may be another's of the family.
+    theirs = of["user"].max()[kept["id"]].to_numpy() == kept["user"].to_numpy()
     # A browser in which several persons were seen is nobody's.
     shared = (of["person"].nunique()[ids] > 1).to_numpy()
     account = either(
@@ -226,5 +228,5 @@ def _evidence(world: World, visitor: np.ndarray, cookie: np.ndarray, number: Int
         person=person,
         is_live=~shared,
         cards=None,
-        identifiers=[(card, "account", account), (card, "account", texts(kept["order"].tolist()))],
+        identifiers=[(card, "account", account), (card, "account", either(theirs, texts(kept["order"].tolist()), None))],
     )  # fmt: skip

@@ -122,7 +122,9 @@ insert into raw_matomo.matomo_log_visit (idvisit, idsite, idvisitor, user_id, vi
 (2, 1, decode('00000000000000b2', 'hex'), '12', '2026-01-24 08:30', '2026-01-24 08:40', 1, 1, 5, 1, null, 0),
 (3, 2, decode('00000000000000c3', 'hex'), '12', '2026-01-24 08:50', '2026-01-24 08:51', null, 0, 2, 1, null, 1),
 (4, 1, decode('00000000000000c3', 'hex'), '77', '2026-01-24 08:55', '2026-01-24 08:56', null, 0, 1, 1, null, 1),
-(5, 1, decode('00000000000000d4', 'hex'), null, '2026-01-24 08:57', '2026-01-24 08:58', 1, 1, 2, 2, 'Yandex', 0);
+(5, 1, decode('00000000000000d4', 'hex'), null, '2026-01-24 08:57', '2026-01-24 08:58', 1, 1, 2, 2, 'Yandex', 0),
+-- A guest's order in Anna's browser.
+(6, 1, decode('00000000000000a1', 'hex'), null, '2026-01-24 08:59', '2026-01-24 08:59', 1, 1, 2, 1, null, 1);
 insert into raw_matomo.matomo_log_link_visit_action (idlink_va, idsite, idvisitor, server_time, idvisit) values
 (1, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:30', 2), (2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:31', 2);
 insert into raw_matomo.matomo_log_conversion (idvisit, idsite, idvisitor, server_time, idgoal, buster, idorder, items, revenue) values
@@ -130,6 +132,7 @@ insert into raw_matomo.matomo_log_conversion (idvisit, idsite, idvisitor, server
 (2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:40', 0, 77, '501', 1, 300),
 (2, 1, decode('00000000000000b2', 'hex'), '2026-01-24 08:39', -1, 0, null, 1, 300), -- the cart, as read before it was bought
 (5, 1, decode('00000000000000d4', 'hex'), '2026-01-24 08:58', 2, 0, null, null, 0),
+(6, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:59', 0, 78, '500', 1, 1200),
 (9, 1, decode('00000000000000d4', 'hex'), '2026-01-24 08:58', 2, 0, null, null, 0);
 insert into raw_matomo.matomo_log_conversion_item (idvisit, idorder, idaction_sku, idsite, idvisitor, server_time, price, quantity, deleted) values
 (1, '0', 7, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:05', 1200, 2, 0), (1, '0', 8, 1, decode('00000000000000a1', 'hex'), '2026-01-24 08:05', 9, 1, 1),

@@ -87,8 +87,12 @@ union select idvisit, lower(hex(idvisitor)) from matomo_log_link_visit_action
 union select idvisit, lower(hex(idvisitor)) from matomo_log_conversion;
 
 create table visitors_of_matomo as
-select visitor, min(user_id) as user_id, list(distinct idorder) filter (idorder is not null) as orders
-from seen_by_matomo inner join matomo_log_visit using (idvisit) left join matomo_log_conversion as c using (idvisit)
+select visitor, min(user_id) as user_id,
+    list(distinct idorder) filter (idorder is not null and (v.user_id is not null or no_user)) as orders
+from seen_by_matomo inner join matomo_log_visit as v using (idvisit) left join matomo_log_conversion as c using (idvisit)
+inner join (
+    select visitor, count(user_id) = 0 as no_user from seen_by_matomo inner join matomo_log_visit using (idvisit) group by 1
+) using (visitor)
 group by visitor having count(distinct user_id) <= 1 and (min(user_id) is not null or count(idorder) > 0);
 """
 
