@@ -22,7 +22,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 ENV_PREFIX = "C360_"
-PLACES = ("file://", "s3://")  # what a source without a database may lead to
+PLACES = ("file://", "s3://", "http://", "https://")  # what a source without a database may lead to
 
 
 class Settings(BaseSettings):
@@ -95,6 +95,11 @@ class Settings(BaseSettings):
                 )
             return None
         return value if value.startswith(PLACES) else checked_url(setting, value)
+
+    def source_secrets(self, source: str) -> dict[str, str]:
+        """What an API wants besides its URL: C360_SOURCE_<NAME>_TOKEN, or _REFRESH_TOKEN and its companions."""
+        names = ("token", "refresh_token", "client_id", "client_secret", "redirect_uri")
+        return {name: value for name in names if (value := self._extra(f"source_{source}_{name}"))}
 
     def source_time_zone(self, source: str) -> str:
         """C360_SOURCE_<NAME>_TIME_ZONE: the zone of a source that writes local time."""

@@ -74,6 +74,7 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     progress=context.log.info,
                     may_be_emptied=settings.tables_that_may_be_emptied,
                     on_keys=forget,  # quarantined rows that left the source leave the quarantine
+                    secrets=settings.source_secrets(source.name),
                 )
             except SourceError as error:
                 if settings.source_url(source.name) is None:
@@ -109,7 +110,9 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
 
 
 def _spec(source: Source, table: Table) -> dg.AssetSpec:
-    if table.files:
+    if table.endpoint and not table.watermark:
+        moves = "nothing: read whole"
+    elif table.files:
         moves = f"the files `{table.files.pattern}`"
     elif table.watermark:
         moves = f"`{table.watermark}`"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from dagster_project.errors import C360Error
+from dagster_project.errors import C360Error, SourceError
 from dagster_project.sources import Source, Table, files
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.engine import source_engine
@@ -50,6 +50,10 @@ class Reader(Protocol):
 @contextmanager
 def reader(source: Source, url: str) -> Iterator[Reader]:
     """Opens a source. Raises SourceError or SourceUnavailable, as a refresh would."""
+    if source.medium == "api":
+        raise SourceError(
+            f"{source.name} is an API: the audit reads databases and files.", f"Leave {source.name} out."
+        )
     if source.medium == "files":
         with TemporaryDirectory() as folder, Delivery(source, Path(folder)) as delivery:
             files.read(source, url, {}, delivery)

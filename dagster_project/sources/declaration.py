@@ -29,7 +29,7 @@ Kind = Literal[
     "events",
     "other",
 ]
-Medium = Literal["database", "files"]
+Medium = Literal["database", "files", "api"]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,50}")
 STRICT = ConfigDict(extra="forbid")  # a declaration in a file has these keys and no others
 
@@ -81,6 +81,42 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where a REST API hands out a table, page by page, below the source's URL.
+
+    path        of the resource, as `api/v4/contacts`
+    rows        where an answer has its list, as `_embedded.contacts`; empty: it is the list
+    params      sent with every request: page size, order, what to select
+    paging      single: one answer has all; page: numbered from 1 until one is empty; link: `next` is where an
+                answer has the next page's URL; cursor: `next` is where it has what `page_param` sends for it
+    since       the parameter that asks for what changed from the table's watermark on; none: read whole
+    since_as    how that time is written
+    """
+
+    __pydantic_config__ = STRICT
+
+    path: str
+    rows: str = ""
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    paging: Literal["single", "page", "link", "cursor"] = "single"
+    next: str = ""
+    page_param: str = "page"
+    since: str | None = None
+    since_as: Literal["iso", "unix"] = "iso"
+
+    def __post_init__(self) -> None:
+        if not self.path or "://" in self.path:
+            raise ConfigError(
+                f"path {self.path!r} does not lie below the source's URL.", "Write api/v4/contacts."
+            )
+        if self.paging in ("link", "cursor") and not self.next:
+            raise ConfigError(
+                f"paging {self.paging} of {self.path} without next.",
+                "Say where an answer names the next page.",
+            )
+
+
+@dataclass(frozen=True)
 class Table:
     """One table of a source.
 
@@ -94,6 +130,7 @@ class Table:
                tombstone; kept: rows that leave the source (rotation) stay in the warehouse
     files      the files that hold it. Only new and changed ones are read; with `compared` the folder is the
                table: all are read when one has changed
+    endpoint   where an API hands it out
     is_narrow  only the columns named here are read: the others are secrets
     """
 
@@ -109,10 +146,11 @@ class Table:
     look_back_numbers: int = 0
     deletes: Deletes = "soft"
     files: Files | None = None
+    endpoint: Endpoint | None = None
     is_narrow: bool = False
 
     def __post_init__(self) -> None:
-        if self.files and not NAME.fullmatch(self.name):
+        if (self.files or self.endpoint) and not NAME.fullmatch(self.name):
             raise ConfigError(
                 f"Table {self.name!r}: no name for a table.", "Use small Latin letters, digits and _."
             )
@@ -128,9 +166,28 @@ class Table:
                 "Files are read when they change; take `watermark` and `follows` out.",
             )
 
+        if self.endpoint:
+            self._check_endpoint(self.endpoint)
+
+    def _check_endpoint(self, endpoint: Endpoint) -> None:
+        if self.files or self.follows:
+            raise ConfigError(
+                f"Table {self.name}: an endpoint, and files or a parent.", "It comes from one of them."
+            )
+        if (self.watermark is None) != (endpoint.since is None):
+            raise ConfigError(
+                f"Table {self.name}: a watermark and endpoint.since go together.",
+                "Name the column and the parameter, or neither.",
+            )
+        if endpoint.since and self.deletes == "compared":
+            raise ConfigError(
+                f"Table {self.name}: deletes are compared, and only changes are read.",
+                "Take `since` and `watermark` out, or let deletes be soft or kept.",
+            )
+
     @property
     def medium(self) -> Medium:
-        return "files" if self.files else "database"
+        return "files" if self.files else "api" if self.endpoint else "database"
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -148,6 +205,7 @@ class Source:
     kind: Kind
     description: str
     tables: tuple[Table, ...]
+    token_path: str | None = None  # an API: where a refresh token gets a new one
 
     def __post_init__(self) -> None:
         names = [table.name for table in self.tables]

@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -121,6 +122,16 @@ class Delivery:
         rows = self._sql.cursor().sql(f"select * from {_name(table.name)}")
         for batch in rows.to_arrow_reader(BATCH_ROWS):
             yield pa.Table.from_batches([batch])
+
+    def latest(self, table: Table, horizon: datetime) -> datetime | None:
+        """The latest watermark that lies before `horizon`: a time in ISO 8601, or seconds since 1970."""
+        assert table.watermark is not None
+        return self._sql.execute(
+            "select max(moment) from (select coalesce(to_timestamp(try_cast(written as double)), "
+            f"try_cast(written as timestamptz)) as moment from (select {_name(table.watermark)} as written "
+            f"from {_name(table.name)})) where moment <= ?",
+            [horizon],
+        ).fetchall()[0][0]
 
     def keys(self, table: Table) -> Iterator[tuple[str, ...]]:
         """The key of every row."""

@@ -10,10 +10,12 @@ moved it, so the next one reads the same rows again; merging by key makes that h
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError, WarehouseError
-from dagster_project.sources import files, keys, window
+from dagster_project.sources import files, keys, rest, window
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import unreadable_column
@@ -73,19 +75,22 @@ def extract(
     progress: Callable[[str], None] = lambda _: None,
     may_be_emptied: frozenset[str] = frozenset(),
     on_keys: keys.OnKeys = lambda *_: None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Extraction:
     """Brings raw_<source> up to the source. `work_dir` holds dlt's files meanwhile.
 
     `may_be_emptied` names tables (`source.table`) that may lose all their rows; `on_keys` is handed each
-    compared table's key set.
+    compared table's key set; `secrets` are an API's tokens.
     Raises SourceError (mend it), SourceUnavailable (try again) or WarehouseError.
     """
     if source.medium != "database":
-        return _extract_delivered(source, url, warehouse, work_dir, progress, may_be_emptied, on_keys)
+        return _extract_delivered(
+            source, url, warehouse, work_dir, progress, may_be_emptied, on_keys, secrets
+        )
     place = make_url(url)
-    if place.drivername in ("file", "s3"):
+    if place.drivername in ("file", "s3", "http", "https"):
         raise SourceError(
-            f"{source.name}: C360_SOURCE_{source.name.upper()}_URL leads to files; it is read from a database.",
+            f"{source.name}: C360_SOURCE_{source.name.upper()}_URL leads to no database.",
             "Write it as postgresql+psycopg://… or mysql+pymysql://…",
         )
     engine = source_engine(place)
@@ -143,13 +148,18 @@ def _extract_delivered(
     progress: Callable[[str], None],
     may_be_emptied: frozenset[str],
     on_keys: keys.OnKeys,
+    secrets: Mapping[str, str],
 ) -> Extraction:
-    """`extract` of a source that hands over files: what is new is read first, then loaded as one state."""
+    """`extract` of a source that is no database: what is new is read first, then loaded as one state."""
     loads = {t.name: TableLoad(t.name) for t in source.tables}
     work_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work_dir) as folder, Delivery(source, Path(folder)) as delivery:
         try:
-            readings = files.read(source, url, files.known(source, warehouse), delivery)
+            if source.medium == "api":
+                api = rest.Api(source, url, secrets, work_dir / "tokens" / f"{source.name}.json")
+                readings = _read_api(api, delivery, loads, warehouse)
+            else:
+                readings = files.read(source, url, files.known(source, warehouse), delivery)
             reflected = delivery.reflected()
             for name, new in new_and_retyped(source, reflected, warehouse).items():
                 loads[name].new_columns = new
@@ -187,9 +197,38 @@ def _extract_delivered(
             if full := _no_space(source, error):
                 raise full from error
             raise
-    window.finish(source, {}, {name: load.rows_at_source for name, load in loads.items()}, load_id, warehouse)
+    window.finish(
+        source,
+        {name: load.watermark_to for name, load in loads.items()},
+        {name: load.rows_at_source for name, load in loads.items()},
+        load_id,
+        warehouse,
+    )
     progress(f"{source.name}: {sum(load.rows_loaded for load in loads.values())} rows")
     return Extraction(source.name, load_id, list(loads.values()))
+
+
+def _read_api(
+    api: rest.Api, delivery: Delivery, loads: dict[str, TableLoad], warehouse: Warehouse
+) -> dict[str, files.Reading]:
+    reached = window.reached(api.source, warehouse)
+    since = {
+        table.name: datetime.fromisoformat(text) - table.look_back
+        for table in api.source.tables
+        if (text := reached.get(table.name)) and table.watermark
+    }
+    rejected = rest.read(api, since, delivery)
+    for table in api.source.tables:
+        load = loads[table.name]
+        load.watermark_from = window.as_text(since.get(table.name))
+        if table.watermark:
+            load.watermark_to = window.as_text(delivery.latest(table, window.horizon()))
+    return {
+        table.name: files.Reading(
+            [], [], table.deletes == "compared" and not rejected[table.name], rejected[table.name]
+        )
+        for table in api.source.tables
+    }
 
 
 def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected) -> Any:

@@ -77,14 +77,11 @@ class Reading:
     read: list[Read]
     gone: list[str]
     is_whole: bool
+    rejected: int
 
     @property
     def refused(self) -> list[str]:
         return [f"{one.found.file}: {one.refused}" for one in self.read if one.refused]
-
-    @property
-    def rejected(self) -> int:
-        return sum(one.rejected for one in self.read)
 
 
 class Place:
@@ -189,7 +186,7 @@ def read(source: Source, url: str, known: Known, delivery: Delivery) -> dict[str
         order = sorted(changed, key=lambda one: (one.modified_at, one.file))
         read = [_read(place, table, one, delivery) for one in order]
         complete = len(changed) == len(there) and not any(one.refused or one.rejected for one in read)
-        readings[table.name] = Reading(read, gone, complete)
+        readings[table.name] = Reading(read, gone, complete, sum(one.rejected for one in read))
     return readings
 
 
@@ -225,6 +222,8 @@ def finish(
         reading = readings[table.name]
         gone = reading.gone if table.deletes == "compared" else []
         anew = [one.found.file for one in reading.read if not one.refused] + gone
+        if table.endpoint and (reading.rejected or reading.is_whole):
+            anew = [table.endpoint.path]
         # A refused file is tried each time: one that was not tried is gone.
         connection.execute(
             sa.text(

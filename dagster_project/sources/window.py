@@ -54,19 +54,13 @@ def _changed(table: Table, source: Source, reflected: Reflected, since: Any) -> 
 
 def windows(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, Window]:
     """Each table's window, from the last finished load less the look-back."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(PROGRESS_DDL))
-        rows = connection.execute(
-            sa.text("select table_name, watermark from ops.extraction_watermarks where source = :source"),
-            {"source": source.name},
-        )
-        reached: dict[str, str | None] = dict(rows.tuples().all())
+    before = reached(source, warehouse)
     made = {}
     for table in source.tables:
         leader = source.leader(table)
         since = None
         # A table that was never finished is read whole, whatever its leader reached.
-        if table.name in reached and leader.watermark and (text := reached.get(leader.name)):
+        if table.name in before and leader.watermark and (text := before.get(leader.name)):
             column = reflected[leader.name].c[leader.watermark]
             since = _less_look_back(parse(text, column), leader)
         made[table.name] = Window(table, leader, since)
@@ -105,6 +99,17 @@ def finish(
                 for table in source.tables
             ],
         )
+
+
+def reached(source: Source, warehouse: Warehouse) -> dict[str, str | None]:
+    """How far the last finished load came, by table: the watermark as text."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(PROGRESS_DDL))
+        rows = connection.execute(
+            sa.text("select table_name, watermark from ops.extraction_watermarks where source = :source"),
+            {"source": source.name},
+        )
+        return dict(rows.tuples().all())
 
 
 def rows_at_source(source: Source, warehouse: Warehouse) -> dict[str, int]:

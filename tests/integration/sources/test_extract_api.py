@@ -1,0 +1,325 @@
+"""Extraction from REST APIs into a real warehouse, against a server that behaves as amoCRM and Bitrix24 do."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.errors import ConfigError, SourceError, SourceUnavailable
+from dagster_project.sources import Source, Table, load_source, rest
+from dagster_project.sources.declaration import Endpoint
+from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.warehouse import Warehouse, schema
+
+NOW = int(time.time()) - 86_400
+Answer = tuple[int, Any, dict[str, str]]
+
+
+@dataclass
+class Server:
+    """What the API holds and how it misbehaves: `wrong` answers the next requests before anything else."""
+
+    port: int = 0
+    contacts: list[dict[str, Any]] = field(default_factory=list)
+    leads: list[dict[str, Any]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=lambda: {"good"})
+    refresh_token: str = "first"
+    wrong: list[Answer] = field(default_factory=list)
+    loops: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, query: dict[str, str], token: str) -> Answer:
+        self.asked.append(path)
+        if self.wrong:
+            return self.wrong.pop(0)
+        if path.startswith("/rest/1/secret/crm.item.list"):
+            return self.bitrix(query)
+        if token not in self.tokens:
+            return 401, {"title": "Unauthorized"}, {}
+        kind = path.rsplit("/", 1)[1]
+        rows = [
+            r for r in getattr(self, kind) if r["updated_at"] >= int(query.get("filter[updated_at][from]", 0))
+        ]
+        page, size = int(query.get("page", 1)), int(query["limit"])
+        assert size == 250
+        part = rows[(page - 1) * size : page * size]
+        if not part:
+            return 204, None, {}
+        links = {}
+        if len(rows) > page * size or self.loops:
+            following = 1 if self.loops else page + 1
+            parameters = "&".join(f"{k}={v}" for k, v in (query | {"page": str(following)}).items())
+            links = {"next": {"href": f"http://127.0.0.1:{self.port}{path}?{parameters}"}}
+        return 200, {"_page": page, "_links": links, "_embedded": {kind: part}}, {}
+
+    def bitrix(self, query: dict[str, str]) -> Answer:
+        assert (query["entityTypeId"], query["select[1]"]) == ("3", "fm")
+        start = int(query.get("start", 0))
+        answer = {"result": {"items": self.contacts[start : start + 50]}, "total": len(self.contacts)}
+        return 200, answer | ({"next": start + 50} if start + 50 < len(self.contacts) else {}), {}
+
+    def refresh(self, body: dict[str, str]) -> Answer:
+        if (body["refresh_token"], body["client_secret"]) != (self.refresh_token, "s3cret"):
+            return 400, {"hint": "Token has been revoked"}, {}
+        self.tokens = {f"after {self.refresh_token}"}
+        self.refresh_token += "+"
+        return 200, {"access_token": next(iter(self.tokens)), "refresh_token": self.refresh_token}, {}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            where = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(where.query).items()}
+            self.say(
+                made.answer(where.path, query, self.headers.get("Authorization", "").removeprefix("Bearer "))
+            )
+
+        def do_POST(self) -> None:
+            self.say(made.refresh(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+        def say(self, answer: Answer) -> None:
+            status, body, headers = answer
+            text = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in ({"Content-Type": "application/json"} | headers).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.port = listening.server_port
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield made
+    listening.shutdown()
+
+
+def contact(number: int, at: int = NOW) -> dict[str, Any]:
+    phone = {"field_code": "PHONE", "values": [{"value": f"+7916{number:07d}", "enum_code": "MOB"}]}
+    return {
+        "id": number, "name": f"Contact {number}", "created_at": NOW - 1000, "updated_at": at,
+        "custom_fields_values": [phone],
+    }  # fmt: skip
+
+
+def lead(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": "Lead",
+        "status_id": 142,
+        "pipeline_id": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+
+
+Load = Callable[..., dict[str, TableLoad]]
+
+
+@pytest.fixture
+def load(server: Server, clean_warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    monkeypatch.setattr(rest, "BACKOFF_S", 0.01)
+    with clean_warehouse.begin() as connection:
+        for name in ("amocrm", "bitrix24", "testapi"):
+            raw = schema.raw_schema(name)
+            connection.execute(sa.text(f"drop schema if exists {raw} cascade"))
+            connection.execute(sa.text(f"drop schema if exists {raw}_staging cascade"))
+            connection.execute(sa.text(f"create schema {raw}"))
+
+    def run(source: Source | None = None, path: str = "", **secrets: str) -> dict[str, TableLoad]:
+        done = extract(
+            source or load_source("amocrm"),
+            f"http://127.0.0.1:{server.port}{path}",
+            clean_warehouse,
+            tmp_path,
+            secrets=secrets or {"token": "good"},
+        )
+        return {table.table: table for table in done.tables}
+
+    return run
+
+
+def ask(warehouse: Warehouse, query: str) -> list[tuple]:
+    with warehouse.begin() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(query))]
+
+
+def test_amocrm_is_read_page_by_page_and_then_what_changed(
+    server: Server, load: Load, clean_warehouse: Warehouse
+) -> None:
+    server.contacts = [contact(number, NOW + number) for number in range(1, 601)]
+    server.leads = [lead(1)]
+    first = load()
+    assert (first["contacts"].rows_at_source, first["contacts"].rows_loaded) == (600, 600)
+    assert server.asked.count("/api/v4/contacts") == 3
+    query = (
+        "select name, custom_fields_values::json -> 0 -> 'values' -> 0 ->> 'value' from raw_amocrm.contacts "
+        "where id = '7'"
+    )
+    assert ask(clean_warehouse, query) == [("Contact 7", "+79160000007")]
+
+    server.contacts[0] = contact(1, NOW + 50_000) | {"name": "Renamed"}
+    server.contacts.append(contact(601, NOW + 50_001))
+    server.contacts.append(contact(602, int(time.time()) + 30 * 86_400))  # a clock that runs ahead
+    second = load()
+    # The look-back of an hour is read again: all of them lie in it.
+    assert (second["contacts"].rows_at_source, second["leads"].rows_loaded) == (602, 1)
+    assert ask(
+        clean_warehouse, "select count(*), count(*) filter (where name = 'Renamed') from raw_amocrm.contacts"
+    ) == [(602, 1)]
+    third = load()["contacts"]
+    assert (third.rows_at_source, third.rows_loaded) == (602, 3)
+
+
+def test_an_expired_token_is_renewed_and_the_spent_one_never_used_again(server: Server, load: Load) -> None:
+    server.contacts, server.leads = [contact(1)], [lead(1)]
+    secrets = {"refresh_token": "first", "client_id": "id", "client_secret": "s3cret"}
+    assert load(**secrets)["contacts"].rows_loaded == 1
+    assert server.refresh_token == "first+"
+    load(**secrets)  # the token that was given then still serves
+    assert server.refresh_token == "first+"
+    server.tokens = {"another"}
+    load(**secrets)
+    assert server.refresh_token == "first++"
+    server.tokens, server.refresh_token = {"another"}, "revoked"
+    with pytest.raises(SourceError, match="refuses the token") as error:
+        load(**secrets)
+    assert "C360_SOURCE_AMOCRM_REFRESH_TOKEN" in str(error.value) and "s3cret" not in str(error.value)
+
+
+def test_a_busy_or_broken_api_is_asked_again(server: Server, load: Load) -> None:
+    server.contacts, server.leads = [contact(1)], [lead(1)]
+    server.wrong = [(429, {}, {"Retry-After": "1"}), (502, b"<html>", {}), (503, {}, {})]
+    began = time.monotonic()
+    assert load()["contacts"].rows_loaded == 1
+    assert time.monotonic() - began >= 1
+    server.wrong = [(503, {}, {})] * 5
+    with pytest.raises(SourceUnavailable, match="api/v4/contacts answers 503, 5 times in a row"):
+        load()
+
+
+REFUSED: dict[str, tuple[Answer, str]] = {
+    "a page of a site": (
+        (200, b"<html>sign in</html>", {"Content-Type": "text/html"}),
+        "text/html that is no JSON",
+    ),
+    "an answer cut off": ((200, b'{"_embedded": {"contacts": [', {}), "that is no JSON"),
+    "no rows where they were": ((200, {"error": "x"}, {}), "no list at _embedded.contacts"),
+    "rows that are none": ((200, {"_embedded": {"contacts": "x"}}, {}), "no list at _embedded.contacts"),
+    "a list where an object was": ((200, [1], {}), "no list at _embedded.contacts"),
+    "a text": ((200, "x", {}), "no list at _embedded.contacts"),
+    "a right that is missing": ((403, {}, {}), "answers 403"),
+    "a path that is missing": ((404, b"<html>", {}), "answers 404"),
+    "a column that is missing": (
+        (200, {"_embedded": {"contacts": [{"id": 1}]}}, {}),
+        "no column updated_at, name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), REFUSED.values(), ids=REFUSED)
+def test_an_answer_that_is_none_is_refused(
+    server: Server, load: Load, clean_warehouse: Warehouse, answer: Answer, says: str
+) -> None:
+    server.wrong = [answer]
+    with pytest.raises(SourceError, match="amocrm") as error:
+        load()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+    assert ask(clean_warehouse, "select to_regclass('raw_amocrm.contacts')::text") == [(None,)]
+
+
+def test_a_paging_that_loops_is_stopped(server: Server, load: Load) -> None:
+    server.contacts, server.loops = [contact(number) for number in range(1, 301)], True
+    with pytest.raises(SourceError, match="the same page again after 1 pages"):
+        load()
+
+
+def test_a_server_that_is_not_there(
+    server: Server, load: Load, clean_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceUnavailable, match="amocrm does not answer at api/v4/contacts"):
+        extract(
+            load_source("amocrm"), "http://127.0.0.1:1", clean_warehouse, tmp_path, secrets={"token": "x"}
+        )
+
+
+def test_rows_that_are_none_are_rejected_and_the_rest_stands(
+    server: Server, load: Load, clean_warehouse: Warehouse
+) -> None:
+    server.contacts = [contact(1), contact(2) | {"id": None}, contact(3) | {"name": "a\x00b"}]
+    done = load()["contacts"]
+    assert (done.rows_loaded, done.rows_rejected) == (1, 2)
+    assert ask(clean_warehouse, "select reasons from quarantine.amocrm__contacts__rejects order by 1") == [
+        (["a NUL character"],), (["no id"],),
+    ]  # fmt: skip
+
+
+def test_bitrix24_is_read_through_its_webhook(server: Server, load: Load, clean_warehouse: Warehouse) -> None:
+    server.contacts = [
+        {
+            "id": number, "name": "Анна", "updatedTime": "2026-09-01T12:00:00+03:00",
+            "fm": [{"typeId": "PHONE", "value": "+79161234567"}, {"typeId": "PHONE", "value": "84951234567"}],
+        }
+        for number in range(1, 121)
+    ]  # fmt: skip
+    done = load(load_source("bitrix24"), "/rest/1/secret")["contacts"]
+    assert (done.rows_loaded, done.watermark_to) == (120, "2026-09-01T09:00:00+00:00")
+    assert ask(
+        clean_warehouse, "select json_array_length(fm::json) from raw_bitrix24.contacts where id = '120'"
+    ) == [(2,)]
+    server.wrong = [(404, {}, {})]
+    with pytest.raises(SourceError) as error:
+        load(load_source("bitrix24"), "/rest/1/secret")
+    assert "secret" not in str(error.value)
+
+
+def test_a_whole_list_shows_what_is_gone(server: Server, load: Load, clean_warehouse: Warehouse) -> None:
+    endpoint = Endpoint("api/v4/contacts", "_embedded.contacts", {"limit": 250}, "page")
+    source = Source(
+        "testapi",
+        "other",
+        "An API",
+        (Table("people", ("id",), ("name",), deletes="compared", endpoint=endpoint),),
+    )
+    server.contacts = [contact(number) for number in range(1, 300)]
+    assert load(source)["people"].rows_at_source == 299
+    server.contacts = server.contacts[1:]
+    assert load(source)["people"].tombstones == 1
+    server.contacts = []
+    with pytest.raises(SourceError, match="returns no rows where there were 298"):
+        load(source)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Endpoint("https://x/y"), "below the source's URL"),
+        (lambda: Endpoint("x", paging="cursor"), "without next"),
+        (lambda: Table("t", ("id",), (), endpoint=Endpoint("x", since="from")), "go together"),
+        (
+            lambda: Table(
+                "t", ("id",), (), watermark="at", deletes="compared", endpoint=Endpoint("x", since="f")
+            ),
+            "only changes are read",
+        ),
+    ],
+)
+def test_an_endpoint_that_cannot_work(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        make()
