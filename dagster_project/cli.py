@@ -286,6 +286,28 @@ def demo_create(
     )
 
 
+@demo_app.command("advance")
+def demo_advance(
+    days: Annotated[int, typer.Option(help="How many days pass.")] = 1,
+) -> None:
+    """Lets the demo company live on: new, changed, merged, deleted and late rows in every system."""
+    import demo_company
+    from dagster_project.warehouse import open_warehouse
+    from dagster_project.warehouse.lock import refresh_lock
+
+    settings = load_settings()
+    if settings.profile == "production":
+        raise ConfigError("The demo company is not for production.", "Set C360_PROFILE=demo.")
+    warehouse = open_warehouse(settings)
+    with console.status("living on"), refresh_lock(warehouse, "c360 demo advance"):
+        done = demo_company.advance(warehouse, days)
+    console.print(
+        f"It is {done.today[:10]} now: {done.newcomers:,} new people, {done.total('copies'):,} further cards, "
+        f"{done.total('gone'):,} deleted or merged for good, {done.total('dead'):,} marked as deleted",
+        soft_wrap=True,
+    )
+
+
 def _beside_python(program: str) -> str:
     return str(Path(sys.executable).parent / program)
 

@@ -2,12 +2,12 @@
 
 `create` builds a database demo_<source> for each of SOURCES beside the warehouse, drops the files of systems that
 have none (advertising, surveys, marketing, events) below C360_HOME/demo_files, and makes the schema demo_truth,
-which no role of the pipeline can read. `generate` makes the same tables in
-memory. Everything is invented and seeded: the same arguments give the same bytes, and the company's today is
-a fixed day (`AS_OF`).
+which no role of the pipeline can read. `generate` makes the same tables in memory, `advance` lets days pass in the
+databases. Everything is invented and seeded: the same arguments give the same bytes, and the company begins on a
+fixed day (`AS_OF`).
 
 Layers, each knowing the ones before: draws, clock, noise, translit, names, company → people → presence,
-behaviour, chats, visits (bundled in world) → cards, truth → systems → generate → load.
+behaviour, chats, visits (bundled in world) → cards, truth → systems → generate → load → days, advance.
 """
 
 import time
@@ -17,14 +17,15 @@ from pathlib import Path
 
 from dagster_project.config import load_settings
 from dagster_project.warehouse import Warehouse
+from demo_company.advance import Advance, advance
 from demo_company.clock import NOW
 from demo_company.generate import SOURCES, Generated, generate
 from demo_company.load import exists, parameters, rebuild, source_url, truth
 
 AS_OF = NOW
 
-__all__ = ["AS_OF", "SOURCES", "Generated", "Summary", "create", "exists", "generate", "parameters", "source_url",
-           "truth"]  # fmt: skip
+__all__ = ["AS_OF", "SOURCES", "Advance", "Generated", "Summary", "advance", "create", "exists", "generate",
+           "parameters", "source_url", "truth"]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,10 @@ def test_every_source_row_is_in_raw_and_every_contract_row_is_explained(company:
     assert company.ask("select count(*) from marts.reconciliation where rows_before > 0")[0][0] >= 10
 
 
-def test_a_change_at_the_source_reaches_the_card(company: Company) -> None:
+def test_what_days_bring_reaches_the_marts_and_a_change_the_card(company: Company) -> None:
+    lived = company.c360("demo", "advance", "--days", "2")
+    assert lived.returncode == 0, lived.stderr
+    assert "It is 2026-10-02 now" in lived.stdout
     email = "novyy.adres@example.ru"
     partner = company.ask(
         "select min(replace(source_record_id, 'partner:', '')::int) from identity.record_customers "
@@ -115,6 +118,7 @@ def test_a_change_at_the_source_reaches_the_card(company: Company) -> None:
         f"from intermediate.web_sessions where session_id = 'matomo:visit:{cart}'"
     ) == [("order", "woocommerce:order:777001", None, True)]
     assert company.ask("select count(*) from marts.reconciliation where rows_unexplained <> 0") == [(0,)]
+    assert company.ask("select max(ordered_at)::date::text from marts.fct_order") == [("2026-10-02",)]
     shown = company.c360("customer", email.upper())
     assert shown.returncode == 0, shown.stderr
     card = json.loads(shown.stdout)
