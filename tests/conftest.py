@@ -42,7 +42,8 @@ def clean_warehouse(warehouse: Warehouse) -> Warehouse:
     """The warehouse with every schema of ours empty."""
     sources = list(source_contracts())
     with warehouse.begin() as connection:
-        for name in (*schema.SCHEMAS, *map(schema.raw_schema, sources)):
+        raw = [schema.raw_schema(source) for source in sources]
+        for name in (*schema.SCHEMAS, *raw, *(f"{name}_staging" for name in raw)):
             connection.execute(sa.text(f"drop schema if exists {name} cascade"))
         schema.prepare(connection, sources)
     return warehouse

@@ -31,6 +31,7 @@ from dagster_project.sources.diagnose import unreadable_column
 from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
+from dagster_project.sources.widen import widen
 from dagster_project.sources.window import Window
 from dagster_project.warehouse import Warehouse, schema
 
@@ -97,6 +98,7 @@ def extract(
     try:
         reflected = reflect(source, engine)
         new_columns = new_and_retyped(source, reflected, warehouse)
+        widen(source, reflected, warehouse)
         windows = window.windows(source, reflected, warehouse)
         loads = {t.name: TableLoad(t.name, new_columns=new_columns[t.name]) for t in source.tables}
         with engine.connect() as connection:

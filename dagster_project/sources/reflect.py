@@ -71,9 +71,10 @@ def _narrowed(table: sa.Table, declared: Table) -> sa.Table:
 
 
 def _unbounded(kind: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """Text without its length: raw takes a column that grows at the source, and a SET's joined words."""
-    is_text = isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
-    return sa.Text() if is_text else kind
+    """Text without its length, integers of 64 bits: raw takes a column that grows, and a SET's joined words."""
+    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
+        return sa.Text()
+    return sa.BigInteger() if isinstance(kind, sa.Integer) else kind
 
 
 def _is_enforced(declared: Table, table: sa.Table) -> bool:

@@ -1,5 +1,7 @@
 """Days that pass: the same ones give the same rows, and the truth knows every card afterwards."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -33,8 +35,13 @@ def state(warehouse: Warehouse) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def begun(warehouse: Warehouse) -> dict[str, object]:
-    demo_company.create(warehouse, CUSTOMERS, SEED)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def begun(warehouse: Warehouse, folder: Path) -> dict[str, object]:
+    demo_company.create(warehouse, CUSTOMERS, SEED, folder=folder)
     return state(warehouse)
 
 
@@ -102,9 +109,9 @@ def test_every_kind_of_change_happens(
 
 @pytest.mark.slow
 def test_one_day_and_two_more_are_three_days(
-    warehouse: Warehouse, begun: dict[str, object], advanced: dict[str, object]
+    warehouse: Warehouse, folder: Path, begun: dict[str, object], advanced: dict[str, object]
 ) -> None:
-    demo_company.create(warehouse, CUSTOMERS, SEED)
+    demo_company.create(warehouse, CUSTOMERS, SEED, folder=folder)
     assert state(warehouse) == begun
     demo_company.advance(warehouse, 1)
     demo_company.advance(warehouse, 2)

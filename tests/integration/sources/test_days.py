@@ -45,7 +45,7 @@ def differences(warehouse: Warehouse, source: Source) -> list[str]:
 def test_raw_equals_every_source_before_and_after_days_of_its_life(
     clean_warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    demo_company.create(clean_warehouse, customers=60, seed=5)
+    demo_company.create(clean_warehouse, customers=60, seed=5, folder=tmp_path / "files")
     sources = [load_source(name) for name in demo_company.SOURCES]
     for days in (0, 2):
         if days:

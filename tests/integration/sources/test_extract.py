@@ -223,6 +223,35 @@ def test_a_retyped_column_is_refused(shop: Shop) -> None:
         shop.extract()
 
 
+def test_columns_that_grew_take_what_they_may_now_hold(shop: Shop) -> None:
+    shop.run(
+        "alter table order_items add quantity smallint default 1; alter table order_items alter sku type varchar(10)"
+    )
+    shop.extract()
+    with shop.warehouse.begin() as connection:  # as dbt's staging does
+        connection.exec_driver_sql(
+            "create view raw_testshop.seen as select id, amount from raw_testshop.orders"
+        )
+    shop.run(
+        "alter table orders alter amount type numeric(20, 4), alter note type varchar(5000), alter id type bigint; "
+        "alter table order_items alter id type bigint, alter order_id type bigint, alter quantity type bigint, "
+        "alter sku type text"
+    )
+    shop.run(
+        "insert into orders values (5000000000, 1234567890123.4567, '2026-03-01', repeat('ё', 5000), '2026-03-01'); "
+        "insert into order_items values (6000000000, 5000000000, repeat('x', 400), 7000000000)"
+    )
+
+    shop.extract()
+
+    assert shop.raw("select amount, length(note) from raw_testshop.orders where id = 5000000000") == [
+        (Decimal("1234567890123.4567"), 5000)
+    ]
+    assert shop.raw("select length(sku), quantity from raw_testshop.order_items where id = 6000000000") == [
+        (400, 7000000000)
+    ]
+
+
 def test_a_table_that_lost_all_its_rows_is_refused_unless_that_is_meant(shop: Shop) -> None:
     shop.extract()
     shop.run("delete from order_items")

@@ -28,9 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
 
 
 @pytest.fixture(scope="module")
-def company(warehouse: Warehouse) -> demo_company.Generated:
+def company(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> demo_company.Generated:
     """A company in PostgreSQL, and the same tables in memory."""
-    demo_company.create(warehouse, customers=60, seed=5)
+    demo_company.create(warehouse, customers=60, seed=5, folder=tmp_path_factory.mktemp("files"))
     return demo_company.generate(60, seed=5)
 
 
