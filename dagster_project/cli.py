@@ -303,7 +303,8 @@ def demo_advance(
         done = demo_company.advance(warehouse, days)
     console.print(
         f"It is {done.today[:10]} now: {done.newcomers:,} new people, {done.total('copies'):,} further cards, "
-        f"{done.total('gone'):,} deleted or merged for good, {done.total('dead'):,} marked as deleted",
+        f"{done.total('gone'):,} deleted or merged for good, {done.total('dead'):,} marked as deleted, "
+        f"{done.file_rows:,} rows in files",
         soft_wrap=True,
     )
 

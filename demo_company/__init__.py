@@ -2,12 +2,12 @@
 
 `create` builds a database demo_<source> for each of SOURCES beside the warehouse, drops the files of systems that
 have none (advertising, surveys, marketing, events) below C360_HOME/demo_files, and makes the schema demo_truth,
-which no role of the pipeline can read. `generate` makes the same tables in memory, `advance` lets days pass in the
-databases. Everything is invented and seeded: the same arguments give the same bytes, and the company begins on a
-fixed day (`AS_OF`).
+which no role of the pipeline can read. `generate` makes the same tables in memory, `advance` lets days pass in
+databases and files. Everything is invented and seeded: the same arguments give the same bytes, and the company
+begins on a fixed day (`AS_OF`).
 
 Layers, each knowing the ones before: draws, clock, noise, translit, names, company → people → presence,
-behaviour, chats, visits (bundled in world) → cards, truth → systems → generate → load → days, advance.
+behaviour, chats, visits (bundled in world) → cards, truth → systems → generate → load → days, deliveries, advance.
 """
 
 import time

@@ -1,12 +1,15 @@
 """The company lives on: day after day in every system's database, and the truth follows.
 
-Belongs here: connections, new people, the truth. Does not belong here: what happens in a day (days.py).
+Belongs here: connections, new people, the truth. Does not belong here: what happens in a day (days.py,
+deliveries.py).
 A day's script runs in one transaction a database, and all are committed together at its end.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from dagster_project.config import load_settings
 from dagster_project.errors import C360Error
 from dagster_project.warehouse import Warehouse
 from demo_company import load
 from demo_company.clock import DAY
 from demo_company.days import DAYS, PRELUDE
+from demo_company.deliveries import deliver
 from demo_company.generate import FEWEST, generate
 
 # Where two cards of a person may be merged: source → the prefix of its cards that can.
@@ -33,20 +38,22 @@ Changes = dict[str, Sequence[tuple[Any, ...]]]
 
 @dataclass
 class Advance:
-    """What was done: the company's today, new people, and cards by source and what became of them."""
+    """What was done: the company's today, new people, rows in files, and cards by source and what became of them."""
 
     days: int
     today: str
     newcomers: int = 0
+    file_rows: int = 0
     cards: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def total(self, what: str) -> int:
         return sum(counts[what] for counts in self.cards.values())
 
 
-def advance(warehouse: Warehouse, days: int) -> Advance:
+def advance(warehouse: Warehouse, days: int, folder: Path | None = None) -> Advance:
     """Lets `days` pass. The same company and the same days give the same rows.
 
+    `folder` is where files are dropped (unset: the settings').
     Raises C360Error where there is no company or no day, WarehouseError without an administrator.
     """
     warehouse.admin_engine()
@@ -56,11 +63,11 @@ def advance(warehouse: Warehouse, days: int) -> Advance:
         raise C360Error("There is no demo company.", "`c360 demo create` builds it.")
     done = Advance(days, "")
     for _ in range(days):
-        _day(warehouse, done)
+        _day(warehouse, done, folder or load_settings().demo_files)
     return done
 
 
-def _day(warehouse: Warehouse, done: Advance) -> None:
+def _day(warehouse: Warehouse, done: Advance, folder: Path) -> None:
     known = load.parameters(warehouse)
     begun, number = known["as_of"], int(known.get("days", "0")) + 1
     done.today = str(np.datetime64(begun, "s") + DAY)
@@ -86,6 +93,7 @@ def _day(warehouse: Warehouse, done: Advance) -> None:
                 so_far[what] = so_far.get(what, 0) + count
         done.newcomers += _newcomers(databases, truth, int(known["customers"]), settings)
         _set(truth, {"as_of": done.today, "days": str(number)})
+    done.file_rows += deliver(folder, known["seed"], str(number), dt.date.fromisoformat(done.today[:10]))
 
 
 @contextmanager

@@ -38,6 +38,7 @@ _COMMENTS = [
     None,
 ]
 
+SYSTEMS = ("ads", "surveys", "marketing", "events")
 Drops = dict[str, dict[str, pa.Table]]
 
 

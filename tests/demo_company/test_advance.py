@@ -19,8 +19,8 @@ def ask(warehouse: Warehouse, source: str, query: str) -> list[tuple]:
         return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def state(warehouse: Warehouse) -> dict[str, object]:
-    """Every table of every system, and the truth, by count and checksum."""
+def state(warehouse: Warehouse, folder: Path) -> dict[str, object]:
+    """Every table and file of every system, and the truth."""
     found: dict[str, object] = {
         f"{source}.{table}": ask(
             warehouse, source, f"select count(*), sum(hashtextextended(t::text, 0)) from {table} t"
@@ -29,6 +29,9 @@ def state(warehouse: Warehouse) -> dict[str, object]:
         for (table,) in ask(
             warehouse, source, "select tablename from pg_tables where schemaname = 'public' order by 1"
         )
+    }
+    found |= {
+        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
     truth = demo_company.truth(warehouse).to_pylist()
     return found | {"truth": sorted(map(str, truth)), "parameters": demo_company.parameters(warehouse)}
@@ -42,17 +45,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def begun(warehouse: Warehouse, folder: Path) -> dict[str, object]:
     demo_company.create(warehouse, CUSTOMERS, SEED, folder=folder)
-    return state(warehouse)
+    return state(warehouse, folder)
 
 
 @pytest.fixture(scope="module")
-def advanced(warehouse: Warehouse, begun: dict[str, object]) -> dict[str, object]:
+def advanced(warehouse: Warehouse, folder: Path, begun: dict[str, object]) -> dict[str, object]:
     """The company three days later."""
-    done = demo_company.advance(warehouse, 3)
+    done = demo_company.advance(warehouse, 3, folder)
     assert done.today == "2026-10-03T18:00:00"
     assert done.newcomers > 0
     assert [done.total(what) > 0 for what in ("copies", "gone", "dead")] == [True] * 3
-    return state(warehouse)
+    return state(warehouse, folder)
 
 
 @pytest.mark.parametrize("source", list(_RECORDS))
@@ -71,6 +74,8 @@ def test_every_kind_of_change_happens(
     warehouse: Warehouse, begun: dict[str, object], advanced: dict[str, object]
 ) -> None:
     changed = {table for table in begun if begun[table] != advanced[table]}
+    new = sorted(set(advanced) - set(begun))
+    assert len(new) == 3 * 6 and all("2026-10-0" in file for file in new)
     assert {
         "odoo.res_partner", "odoo.pos_order", "odoo.pos_order_line", "odoo.pos_payment", "odoo.sale_order",
         "odoo.sale_order_line", "odoo.stock_picking", "suitecrm.contacts", "suitecrm.leads", "suitecrm.calls",
@@ -112,10 +117,10 @@ def test_one_day_and_two_more_are_three_days(
     warehouse: Warehouse, folder: Path, begun: dict[str, object], advanced: dict[str, object]
 ) -> None:
     demo_company.create(warehouse, CUSTOMERS, SEED, folder=folder)
-    assert state(warehouse) == begun
-    demo_company.advance(warehouse, 1)
-    demo_company.advance(warehouse, 2)
-    again = state(warehouse)
+    assert state(warehouse, folder) == begun
+    demo_company.advance(warehouse, 1, folder)
+    demo_company.advance(warehouse, 2, folder)
+    again = state(warehouse, folder)
     assert [table for table in again if again[table] != advanced[table]] == []
 
 
