@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_project.assets import OWNERS
 from dagster_project.assets.dbt_runner import stream
 from dagster_project.assets.failures import failing_clearly
-from dagster_project.config import DBT_PROJECT_DIR, load_settings
+from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.warehouse import Warehouse
@@ -27,9 +27,15 @@ from dagster_project.warehouse.dbt import dbt_environment
 from dagster_project.warehouse.lock import DBT_APPLICATION
 from dagster_project.warehouse.publish import Mart
 
-# What one step of a layer builds. Seeds are dictionaries that staging reads.
+
+def staging(sources: Iterable[str]) -> str:
+    """What staging is: the dictionaries that it reads, and the models of `sources`; other folders lie idle."""
+    return " ".join(["path:seeds", *(f"path:models/staging/{source}" for source in sources)])
+
+
+# What one step of a layer builds.
 LAYERS = {
-    "staging": "path:seeds path:models/staging",
+    "staging": staging(source_contracts()),
     "intermediate": "path:models/intermediate",
     "marts": "path:models/marts",
 }

@@ -7,6 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_project import checks
+from dagster_project.assets.dbt import staging
 from dagster_project.build import build_defs
 from dagster_project.config import PROJECT_ROOT
 from dagster_project.sources import load_sources
@@ -66,6 +68,18 @@ def test_every_table_has_a_blocking_gate(graph) -> None:
 def test_every_declared_table_is_an_asset(graph) -> None:
     declared = {("raw", source.name, table.name) for source in load_sources() for table in source.tables}
     assert declared == {tuple(key.path) for key in graph.get_all_asset_keys() if key.path[0] == "raw"}
+
+
+def test_a_source_that_is_not_listed_lies_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert staging(["odoo"]) == "path:seeds path:models/staging/odoo"
+    monkeypatch.setattr(checks, "source_contracts", lambda: {"odoo": []})
+    gates = {
+        check.asset_key.path[1]
+        for gate in checks.build_gates()
+        for check in gate.check_specs
+        if check.asset_key.path[0] == "raw"
+    }
+    assert gates == {"odoo"}
 
 
 def test_a_model_is_trained_by_a_job_of_its_own(definitions: dg.Definitions) -> None:

@@ -57,3 +57,14 @@
 {% macro default__json_object_agg(key, value) -%}
     coalesce(jsonb_object_agg({{ key }}, {{ value }}) filter (where {{ key }} is not null), cast('{}' as jsonb))
 {%- endmacro %}
+
+{#- For a cross join: the elements of a JSON array, one a row; none where it is null or no array. -#}
+{% macro json_elements(column) -%}
+    {{ return(adapter.dispatch('json_elements')(column)) }}
+{%- endmacro %}
+
+{% macro default__json_elements(column) -%}
+    lateral jsonb_array_elements(
+        case when jsonb_typeof(cast({{ column }} as jsonb)) = 'array' then cast({{ column }} as jsonb) end
+    )
+{%- endmacro %}

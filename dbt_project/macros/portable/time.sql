@@ -46,3 +46,12 @@
 {% macro default__epoch() -%}
     timestamptz '1970-01-01 00:00:00+00'
 {%- endmacro %}
+
+{#- Seconds since 1970 as a time in UTC. -#}
+{% macro from_unix(column) -%}
+    {{ return(adapter.dispatch('from_unix')(column)) }}
+{%- endmacro %}
+
+{% macro default__from_unix(column) -%}
+    to_timestamp(cast({{ column }} as double precision))
+{%- endmacro %}
