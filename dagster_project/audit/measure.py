@@ -56,7 +56,7 @@ class ColumnFigures:
 
 @dataclass(frozen=True)
 class CardFigures:
-    """The cards of a source, each counted once under the first that is true of it.
+    """The cards of a source (rows that say anything of a person), each once under the first that is true of it.
 
     known_elsewhere: another source holds one of its identifiers. twin_here: another of this source's cards does.
     alone: nobody shares its identifiers. by_name: no usable identifier, but a whole name or a date of birth.
@@ -172,6 +172,8 @@ def _read(
     con: duckdb.DuckDBPyConnection, source: Source, table: Table, opened: Reader, kinds: dict[str, str]
 ) -> None:
     named = {kind: column for column, kind in kinds.items() if kind not in IDENTIFIERS}
+    # A click or a visit of nobody's is no card.
+    is_filled = " or ".join(f"trim({_name(column)}) <> ''" for column in kinds)
     for rows in opened.portions(table, list(dict.fromkeys([*table.key, *kinds]))):
         con.register("portion", rows)
         key = " || chr(30) || ".join(f"coalesce({_name(column)}, '')" for column in table.key)
@@ -180,7 +182,7 @@ def _read(
             con.execute(
                 f"insert into records (rid, source_system, source_record_id, {', '.join(named)}) "
                 f"select {rid}, {_text(source.name)}, {_text(table.name + ':')} || {key}, "
-                f"{', '.join(map(_name, named.values()))} from portion"
+                f"{', '.join(map(_name, named.values()))} from portion where {is_filled}"
             )
         for column, kind in kinds.items():
             # Names too, so that their completeness is told; only identifiers are spelt and compared.

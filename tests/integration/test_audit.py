@@ -18,7 +18,8 @@ from dagster_project.sources import Source, Table
 from dagster_project.sources.declaration import Files
 from tests.integration.sources.conftest import new_database  # noqa: F401
 
-# Anna is in both; Пётр twice in the CRM; Олег's phone is nobody's else; Игорь has a name alone; a row has nothing.
+# Anna is in both; Пётр twice in the CRM; Олег's phone is nobody's else; Игорь has a name alone.
+# One row has nothing usable, one nothing at all.
 # 0000000000 is held by two, and can be read as no phone; 9999999999 can, and names nobody.
 PEOPLE = [
     ("1", "Анна Белова", "8 916 234-17-89", "Anna.Belova@ya.ru", "1980-02-03"),
@@ -29,6 +30,7 @@ PEOPLE = [
     ("6", "Мария Котова", "9999999999", "", ""),
     ("7", "Дарья Серова", "9999999999", "нет", ""),
     ("8", "", "доб. 12", "", ""),
+    ("9", "", "", "", " "),
 ]
 ORDERS = [
     ("100", "anna.belova+shop@yandex.ru", "79162341789", "Чайник 2 л"),
@@ -75,13 +77,13 @@ def test_columns_are_counted_in_one_spelling(found: Audit) -> None:
         "orders.email: email", "orders.phone: phone",
     ]  # fmt: skip
     assert column(found, "people.phone") == ColumnFigures(
-        "crm", "people", "phone", "phone", rows=8, filled=7, valid=6, distinct=5, repeated=4
+        "crm", "people", "phone", "phone", rows=9, filled=7, valid=6, distinct=5, repeated=4
     )
     assert column(found, "orders.email") == ColumnFigures(
         "shop", "orders", "email", "email", rows=3, filled=3, valid=3, distinct=2, repeated=2
     )
     assert column(found, "people.name").valid is None
-    assert [(t.table, t.rows, t.is_card) for t in found.tables] == [("people", 8, True), ("orders", 3, False)]
+    assert [(t.table, t.rows, t.is_card) for t in found.tables] == [("people", 9, True), ("orders", 3, False)]
 
 
 def test_each_card_is_under_the_first_that_is_true_of_it(found: Audit) -> None:
@@ -143,7 +145,7 @@ def test_a_database_gives_the_same_figures_with_the_times_of_its_rows(
         found.columns, found.cards, found.overlaps, found.placeholders,
     )  # fmt: skip
     assert same.tables[0] == TableFigures(
-        "crm", "people", 8, "2026-03-04 00:00:00", "2026-03-04 00:00:00", without_time=1, is_card=True
+        "crm", "people", 9, "2026-03-04 00:00:00", "2026-03-04 00:00:00", without_time=1, is_card=True
     )
 
     with pytest.raises(SourceError, match="no table visits"):
