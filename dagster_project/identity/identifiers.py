@@ -49,21 +49,21 @@ def spell(con: duckdb.DuckDBPyConnection, table: str) -> None:
     con.execute(
         f"""
         create or replace table spellings as
-        with read as (
-            select 'phone' as kind, written, value, place from phones
+        -- A number that a field has twice counts once.
+        select 'phone' as kind, written, value, row_number() over (partition by written order by min(place)) as place
+        from phones where value <> '' group by written, value
+        union all
+        select kind, written, value, 1 from (
+            select 'email' as kind, written, value from ({_EMAILS})
             union all
-            select 'email', written, value, 1 from ({_EMAILS})
-            union all
-            select kind, written, upper(regexp_replace(written, '[^0-9A-Za-zА-Яа-я]', '', 'g')), 1
+            select kind, written, upper(regexp_replace(written, '[^0-9A-Za-zА-Яа-я]', '', 'g'))
             from unspelt where kind = 'loyalty_card'
             union all
-            select kind, written, regexp_replace(written, '[^0-9]', '', 'g'), 1 from unspelt
+            select kind, written, regexp_replace(written, '[^0-9]', '', 'g') from unspelt
             where kind = 'tax_id' and length(regexp_replace(written, '[^0-9]', '', 'g')) in (10, 12)
             union all
-            select kind, written, lower(written), 1 from unspelt where kind in ('login', 'account', 'visitor', 'messenger')
-        )
-        select kind, written, value, row_number() over (partition by kind, written order by min(place)) as place
-        from read where value <> '' group by kind, written, value;
+            select kind, written, lower(written) from unspelt where kind in ('login', 'account', 'visitor', 'messenger')
+        ) where value <> '';
         drop table unspelt; drop table phones;
         """
     )
@@ -75,9 +75,10 @@ def _phones(con: duckdb.DuckDBPyConnection) -> None:
         r"""
         create or replace temp table numbers as
         with split as (
-            select written, part, place
-            from unspelt, unnest(regexp_split_to_array(written, '[,;/|]| и | или ')) with ordinality as t(part, place)
-            where kind = 'phone'
+            select written, unnest(parts) as part, generate_subscripts(parts, 1) as place
+            from (
+                select written, regexp_split_to_array(written, '[,;/|]| и | или ') as parts from unspelt where kind = 'phone'
+            )
         ), clean as (
             select written, place, trim(regexp_replace(lower(part), '(доб|ext|вн|внутр|#|x).*$', '')) as one from split
         ), digits as (

@@ -55,17 +55,16 @@ def read_contents(con: duckdb.DuckDBPyConnection) -> None:
         """
         create or replace table contents as
         with values_held as (
-            select rid, list(kind || '=' || value order by kind, value) as held,
-                bool_or(kind in ('phone', 'email')) as has_contact
+            -- A sum, for it is the same in any order.
+            select rid, sum(hash(kind, value)::hugeint) as held, bool_or(kind in ('phone', 'email')) as has_contact
             -- Each guest order names itself: that alone makes no other person of it.
             from held where kind <> 'account' group by rid
         ), said as (
             select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
                 then cast(c.rid as hugeint)
-                else cast(md5_number(concat_ws('|', c.given, cast(list_sort(c.families) as varchar), c.family, c.patronymic,
+                else cast(md5_number(concat_ws('|', c.given, hash(c.families), c.family, c.patronymic,
                     c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
-                    cast(c.given_known as varchar), cast(c.givens as varchar), cast(v.held as varchar))) >> 1
-                    as hugeint) end as content
+                    c.given_known, hash(c.givens), v.held)) >> 1 as hugeint) end as content
             from cards c left join values_held v using (rid) left join decided_cards a using (rid)
             where not c.is_company
         )
@@ -107,19 +106,19 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
         """
         create or replace table profiles as
         with boxes as (
-            select value, split_part(value, '@', 1) as box,
+            select value, regexp_replace(split_part(value, '@', 1), '[._-]', '', 'g') as box,
                 -- Only a box without digits may be a name alone.
                 case when regexp_matches(value, '[0-9].*@') then null else name_key(split_part(value, '@', 1)) end as box_key
             from (select distinct value from held where kind = 'email')
             where length(split_part(value, '@', 1)) >= 5
         ), contacts as (
             select h.rid as pid,
-                list(h.value order by h.value) filter (h.kind = 'phone') as phones,
-                list(h.value order by h.value) filter (h.kind = 'email') as emails,
+                list_sort(list(h.value) filter (h.kind = 'phone')) as phones,
+                list_sort(list(h.value) filter (h.kind = 'email')) as emails,
                 -- Made of the name alone (olga.petrova@), a mailbox repeats the name and proves nothing more.
-                list(distinct regexp_replace(b.box, '[._-]', '', 'g')) filter (b.value is not null
+                list_sort(list_distinct(list(b.box) filter (b.value is not null
                     and not coalesce(contains(b.box_key, left(c.family, 4)) or contains(b.box_key, left(c.given, 4)), false)
-                ) as mailboxes
+                ))) as mailboxes
             from held h join cards c using (rid) left join boxes b on h.kind = 'email' and b.value = h.value
             where h.kind in ('phone', 'email') and h.rid in (select pid from members)
             group by h.rid
@@ -127,8 +126,7 @@ def describe(con: duckdb.DuckDBPyConnection) -> None:
         select c.rid as unique_id, c.rid as pid, c.given is not null as is_strong,
             c.given, c.givens, c.given_known, c.given_initial, c.patronymic, c.patronymic_initial, c.family, c.families,
             c.gender, cast(c.birth_date as varchar) as birth_date,
-            k.phones, k.emails, list_sort(k.mailboxes) as mailboxes,
-            k.phones[1] as phone_1, k.emails[1] as email_1, list_sort(k.mailboxes)[1] as mailbox_1,
+            k.phones, k.emails, k.mailboxes, k.phones[1] as phone_1, k.emails[1] as email_1, k.mailboxes[1] as mailbox_1,
             c.street, c.house, c.flat, c.city, c.postcode
         from cards c join (select distinct pid from members) m on m.pid = c.rid
         left join contacts k on k.pid = c.rid;
