@@ -44,7 +44,9 @@ def find_relatives(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace temp table persons as
-        select k.customer_id, c.* from cards c join clustered t using (rid) join cluster_customers k using (cluster)
+        select k.customer_id, c.rid, c.given, c.givens, c.given_known, c.family, c.families, c.birth_date, c.city,
+            c.postcode, c.street, c.house, c.flat
+        from cards c join clustered t using (rid) join cluster_customers k using (cluster)
         where not c.is_company;
 
         create or replace temp table addresses as

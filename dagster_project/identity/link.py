@@ -37,48 +37,49 @@ RULED = (
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
 _BLOCKING = {
     "family+birth_date": (
-        "select pid, concat_ws('|', family, birth_date) from profiles"
+        "select pid, hash(family, birth_date) from profiles"
         " where is_strong and family is not null and birth_date is not null"
     ),
-    "given+birth_date": "select pid, concat_ws('|', given, birth_date) from profiles where is_strong and birth_date is not null",
+    "given+birth_date": "select pid, hash(given, birth_date) from profiles where is_strong and birth_date is not null",
     "initials+birth_date": (
-        "select pid, concat_ws('|', least(left(family, 2), left(given, 2)), greatest(left(family, 2), left(given, 2)),"
+        "select pid, hash(least(left(family, 2), left(given, 2)), greatest(left(family, 2), left(given, 2)),"
         " birth_date) from profiles where is_strong and family is not null and birth_date is not null"
     ),
     "names+birth_day": (
-        "select pid, concat_ws('|', given, left(family, 3), list_sort([substr(birth_date, 6, 2), substr(birth_date, 9, 2)]))"
+        "select pid, hash(given, left(family, 3), least(substr(birth_date, 6, 2), substr(birth_date, 9, 2)),"
+        " greatest(substr(birth_date, 6, 2), substr(birth_date, 9, 2)))"
         " from profiles where is_strong and family is not null and birth_date is not null"
     ),
     "names+birth_year": (
-        "select pid, concat_ws('|', given, left(family, 4), left(birth_date, 4)) from profiles"
+        "select pid, hash(given, left(family, 4), left(birth_date, 4)) from profiles"
         " where is_strong and family is not null and birth_date is not null"
     ),
     "full_name": (
-        "select pid, concat_ws('|', given, patronymic, family) from profiles"
+        "select pid, hash(given, patronymic, family) from profiles"
         " where is_strong and patronymic is not null and family is not null"
     ),
     "given+patronymic+city": (
-        "select pid, concat_ws('|', given, patronymic, city) from profiles"
+        "select pid, hash(given, patronymic, city) from profiles"
         " where is_strong and patronymic is not null and city is not null"
     ),
     "names+city": (
-        "select pid, concat_ws('|', given, family, city) from profiles"
+        "select pid, hash(given, family, city) from profiles"
         " where is_strong and family is not null and city is not null"
     ),
     "names_in_any_order": (
-        "select pid, least(given, family) || '|' || greatest(given, family) from profiles"
+        "select pid, hash(least(given, family), greatest(given, family)) from profiles"
         " where is_strong and family is not null"
     ),
     "consonants+city": (
-        "select pid, concat_ws('|', left(given, 1), regexp_replace(family, '[aeiou]', '', 'g'), city) from profiles"
+        "select pid, hash(left(given, 1), translate(family, 'aeiou', ''), city) from profiles"
         " where is_strong and length(family) >= 5 and city is not null"
     ),
     "address+given": (
-        "select pid, concat_ws('|', street, house, given) from profiles"
+        "select pid, hash(street, house, given) from profiles"
         " where is_strong and street is not null and house is not null"
     ),
     "address+family": (
-        "select pid, concat_ws('|', street, house, left(family, 4)) from profiles"
+        "select pid, hash(street, house, left(family, 4)) from profiles"
         " where is_strong and street is not null and house is not null and family is not null"
     ),
     "mailbox": "select pid, unnest(mailboxes) from profiles where is_strong",
@@ -164,7 +165,9 @@ def meet(con: duckdb.DuckDBPyConnection, wanted: str = "true") -> None:
     con.execute(
         f"""
         create or replace table block_sizes as
-        select rule, key, count(*) as n, {BLOCK_FILL} as fill from blocks group by rule, key having count(*) > 1;
+        select rule, key, n, n * {BLOCK_WEIGHT} as fill from (
+            select rule, key, count(*) as n from blocks group by rule, key having count(*) > 1
+        );
 
         create or replace table dropped_blocks as select rule, key, n from block_sizes where fill > {MAX_BLOCK};
 
@@ -258,13 +261,19 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
             select cluster from clusters join profiles using (pid) where is_strong);
 
         create or replace table uses as
-        select i.kind, i.value, c.cluster, i.pid, p.family, p.families, p.givens, p.birth_date, p.patronymic,
-            min(k.created_at) over holder as first_use, max(coalesce(k.updated_at, k.created_at)) over holder as last_use
-        from profile_identifiers i join clusters c using (pid) join profiles p using (pid)
-        join members m using (pid) join cards k on k.rid = m.rid
-        where i.kind in ('phone', 'email') and p.is_strong
-            and (i.kind, i.value) in (select (kind, value) from profile_identifiers semi join weak using (pid))
-        window holder as (partition by i.kind, i.value, c.cluster);
+        with asked as (
+            select distinct kind, value from profile_identifiers semi join weak using (pid)
+        ), held_by as (
+            select i.kind, i.value, c.cluster, i.pid from profile_identifiers i semi join asked using (kind, value)
+            join clusters c using (pid)
+        ), spans as (
+            select h.kind, h.value, h.cluster, min(k.created_at) as first_use,
+                max(coalesce(k.updated_at, k.created_at)) as last_use
+            from held_by h join profiles p using (pid) join members m using (pid) join cards k on k.rid = m.rid
+            where h.kind in ('phone', 'email') and p.is_strong group by all
+        )
+        select h.*, p.family, p.families, p.givens, p.birth_date, p.patronymic, s.first_use, s.last_use
+        from held_by h join spans s using (kind, value, cluster) join profiles p using (pid) where p.is_strong;
 
         create or replace table holders as
         with candidates as (

@@ -55,16 +55,16 @@ def read_contents(con: duckdb.DuckDBPyConnection) -> None:
         """
         create or replace table contents as
         with values_held as (
-            -- A sum, for it is the same in any order.
-            select rid, sum(hash(kind, value)::hugeint) as held, bool_or(kind in ('phone', 'email')) as has_contact
+            -- A sum, for it is the same in any order; of MD5, for DuckDB's hash takes some like words for one another.
+            select rid, sum(md5_number_lower(kind || value)::hugeint) as held, bool_or(kind in ('phone', 'email')) as has_contact
             -- Each guest order names itself: that alone makes no other person of it.
             from held where kind <> 'account' group by rid
         ), said as (
             select c.rid, case when c.given is null or not coalesce(v.has_contact, false) or a.rid is not null
                 then cast(c.rid as hugeint)
-                else cast(md5_number(concat_ws('|', c.given, hash(c.families), c.family, c.patronymic,
+                else cast(md5_number(concat_ws('|', c.given, array_to_string(c.families, ' '), c.family, c.patronymic,
                     c.patronymic_initial, c.birth_date, c.gender, c.city, c.postcode, c.street, c.house, c.flat,
-                    c.given_known, hash(c.givens), v.held)) >> 1 as hugeint) end as content
+                    c.given_known, array_to_string(c.givens, ' '), v.held)) >> 1 as hugeint) end as content
             from cards c left join values_held v using (rid) left join decided_cards a using (rid)
             where not c.is_company
         )

@@ -35,10 +35,14 @@ THRESHOLD = 0.95
 RULES_VERSION = "9"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
+_IN_ORDER = (
+    "l.source_system < r.source_system"
+    " or (l.source_system = r.source_system and l.source_record_id <= r.source_record_id)"
+)
 ENDS = ", ".join(
-    f"{choice}((l.source_system, l.source_record_id), (r.source_system, r.source_record_id))[{part}] as {name}_{side}"
-    for side, choice in (("l", "least"), ("r", "greatest"))
-    for part, name in ((1, "source_system"), (2, "source_record_id"))
+    f"case when {_IN_ORDER} then {one}.{name} else {other}.{name} end as {name}_{side}"
+    for side, one, other in (("l", "l", "r"), ("r", "r", "l"))
+    for name in ("source_system", "source_record_id")
 )
 # SQL: decisions between profiles.
 _JUDGED = """
@@ -270,7 +274,7 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         select pid, best.linked_by, best.match_probability from (
             select pid, arg_max(
                 {{'linked_by': linked_by, 'match_probability': match_probability}},
-                (strength, coalesce(match_probability, -1), linked_by)
+                strength + coalesce(match_probability, -1) / 1e6
             ) as best
             from ends group by pid
         );
@@ -278,7 +282,7 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         create or replace table record_customers as
         select r.rid, r.source_system, r.source_record_id, k.customer_id,
             case when m.rid <> m.pid then 'deterministic:same_content' when b.linked_by is not null then b.linked_by
-                when count(*) over (partition by c.cluster) = 1 then 'alone'
+                when z.cards = 1 then 'alone'
                 when r.rid in (select rid_l from company_edges where is_used union select rid_r from company_edges where is_used)
                     then 'deterministic:tax_id'
                 when m.rid in (select pid from members where rid <> pid) then 'deterministic:same_content'
@@ -286,6 +290,7 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
             case when m.rid is distinct from m.pid then null else b.match_probability end as match_probability,
             case when w.customer_id = k.customer_id then w.since_run_id else '{run_id}' end as since_run_id
         from clustered c join records r using (rid) join cluster_customers k using (cluster)
+        join (select cluster, count(*) as cards from clustered group by cluster) z using (cluster)
         left join members m using (rid) left join best_links b on b.pid = m.pid
         left join was w using (source_system, source_record_id);
 
