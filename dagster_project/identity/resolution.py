@@ -270,14 +270,10 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
             select pid_l as pid, linked_by, match_probability, strength from judged where is_used
             union all select pid_r, linked_by, match_probability, strength from judged where is_used
         )
-        -- One edge speaks for a card: of equally strong ones always the same, whatever the order of rows.
-        select pid, best.linked_by, best.match_probability from (
-            select pid, arg_max(
-                {{'linked_by': linked_by, 'match_probability': match_probability}},
-                strength + coalesce(match_probability, -1) / 1e6
-            ) as best
-            from ends group by pid
-        );
+        -- One edge speaks for a card, the strongest; equally strong ones are of one kind, and the likeliest speaks.
+        select pid, min(linked_by) as linked_by, max(match_probability) as match_probability
+        from ends join (select pid, max(strength) as strength from ends group by pid) using (pid, strength)
+        group by pid;
 
         create or replace table record_customers as
         select r.rid, r.source_system, r.source_record_id, k.customer_id,
