@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests.exceptions import RequestException
 
@@ -43,7 +44,7 @@ class Api:
             raise_for_status=False,
         ).session
         send = session.send
-        session.send = lambda *a, **more: self._checked(send(*a, **more))  # type: ignore[method-assign]
+        session.send = lambda request, **more: self._checked(send(self._ours(request), **more))  # type: ignore[method-assign]
         self.path = "/"
         self.client = RESTClient(self.url, session=session)
         self.token = secrets.get("token") or self._stored().get("access_token")
@@ -104,6 +105,15 @@ class Api:
                 f"{self.source.name} does not answer at {endpoint.path}: {type(error).__name__}.",
                 f"Is it up, and is {self.setting}_URL right?",
             ) from None
+
+    def _ours(self, request: Any) -> Any:
+        """`request` if it goes to the API's own host: an answer must not send the token elsewhere."""
+        if urlsplit(request.url).netloc != urlsplit(self.url).netloc:
+            raise SourceError(
+                f"{self.source.name}: the next page of {self.path} leads to another host.",
+                f"Is {self.setting}_URL the address that the API gives itself?",
+            )
+        return request
 
     def _checked(self, response: Any) -> Any:
         """`response` if it is an answer in JSON; dlt's client has tried 429 and 5xx again by then."""

@@ -250,6 +250,14 @@ def test_a_paging_that_loops_is_stopped(server: Server, load: Load) -> None:
         load()
 
 
+def test_the_token_goes_to_no_other_host(server: Server, load: Load) -> None:
+    elsewhere = {"next": {"href": f"http://localhost:{server.port}/api/v4/contacts?limit=250"}}
+    server.wrong = [(200, {"_links": elsewhere, "_embedded": {"contacts": [contact(1)]}}, {})]
+    with pytest.raises(SourceError, match="leads to another host"):
+        load()
+    assert len(server.asked) == 1
+
+
 def test_a_server_that_is_not_there(
     server: Server, load: Load, clean_warehouse: Warehouse, tmp_path: Path
 ) -> None:
