@@ -7,13 +7,14 @@ Dagster opens and closes a file three times an event, and each closing writes ev
 disk: a refresh logs some 900 events, and spent up to half its time waiting.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from dagster import StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -30,11 +31,13 @@ class History(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        return {"dagster_home": StringSource}
+        return {}
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "History":
-        return cls(str(Path(config_value["dagster_home"]) / FOLDER), inst_data)
+        # Dagster's own tools, as `dg check defs`, start without a home, and then keep nothing.
+        home = os.environ.get("DAGSTER_HOME") or tempfile.mkdtemp(prefix="c360-dagster-")
+        return cls(str(Path(home) / FOLDER), inst_data)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:

@@ -41,3 +41,10 @@ def test_the_log_is_dagster_s_own_and_few_files_stay_open(
         instance.event_log_storage.wipe()
         assert not instance.event_log_storage.get_all_run_ids()
         assert empty_job.execute_in_process(instance=instance).success
+
+
+def test_dagster_s_own_tools_need_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    history = History.from_config_value(None, {})
+    assert not history.get_all_run_ids()
+    history.dispose()
