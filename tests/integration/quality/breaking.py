@@ -216,7 +216,7 @@ BREAKING: dict[str, dict[str, Rows]] = {
     "marts/bridge_customer_record": fact("bridge_customer_record"),
     "marts/data_freshness": {
         "every source's data are at most 3 days behind the latest source's": {
-            "marts_build.data_freshness": [{}, {"source_system": "suitecrm", "data_as_of": EARLY}]
+            "marts_build.data_freshness": [{}, {"source_system": "suitecrm", "last_event_at": EARLY}]
         }
     },
     "marts/reconciliation": {

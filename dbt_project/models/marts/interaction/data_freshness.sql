@@ -1,10 +1,31 @@
--- Up to when each source's data reach. What depends on "today" (silence, windows that have passed) counts
--- from the latest event of all sources, so that the same data give the same marts on any day.
+-- Up to when each source's data reach, whatever they tell. What depends on "today" (silence, windows that
+-- have passed) counts from the latest interaction of all sources, so that the same data give the same marts
+-- on any day.
+with told as (
+    select source_system, occurred_at, updated_at, deleted_at, true as is_interaction
+    from {{ ref('interactions') }}
+    union all
+    select source_system, coalesce(responded_at, asked_at), updated_at, deleted_at, false
+    from {{ ref('survey_responses') }}
+    union all
+    select source_system, occurred_at, updated_at, deleted_at, false from {{ ref('consents') }}
+    union all
+    select source_system, occurred_at, updated_at, deleted_at, false from {{ ref('offer_events') }}
+    union all
+    select source_system, ended_at, updated_at, deleted_at, false from {{ ref('web_sessions') }}
+    union all
+    select source_system, cast(spend_date as timestamptz), updated_at, deleted_at, false
+    from {{ ref('ad_spend') }}
+)
+
 select
-    source_system,
-    max(occurred_at) as last_event_at,
-    max(updated_at) as last_change_at,
-    max(max(occurred_at)) over () as data_as_of
-from {{ ref('interactions') }}
-where deleted_at is null and occurred_at <= current_timestamp
-group by source_system
+    t.source_system,
+    max(t.occurred_at) as last_event_at,
+    max(t.updated_at) as last_change_at,
+    (
+        select max(i.occurred_at) from told as i
+        where i.is_interaction and i.deleted_at is null and i.occurred_at <= current_timestamp
+    ) as data_as_of
+from told as t
+where t.deleted_at is null and t.occurred_at <= current_timestamp
+group by t.source_system
