@@ -60,9 +60,10 @@ format: install ## puts the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## the benchmarks' figures, side by side with peers; SETS=, SIZES= for some of them
+bench: install ## the benchmarks' figures, side by side with peers; SETS=, SIZES=, ROWS= for less
 	$(BIN)/python -m benchmarks.linkage $(if $(SETS),--sets $(SETS))
 	$(BIN)/python -m benchmarks.linkage.scale $(if $(SIZES),--sizes $(SIZES))
+	$(BIN)/python -m benchmarks.extraction $(if $(ROWS),--rows $(ROWS))
 
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11
 

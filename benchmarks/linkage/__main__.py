@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.linkage import contestants, measure, report, sets
+from benchmarks import document, measure
+from benchmarks.linkage import contestants, report, sets
 from dagster_project.config import PROJECT_ROOT, load_settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -43,10 +44,12 @@ def main(
         # After each set: a run that is broken off has measured something.
         found = json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False)
         (work / "results.json").write_text(found)
-    table, machine = report.table(rows), report.machine(_version(golden))
+    table, golden_version = report.table(rows), _version(golden)
+    others = {"goldenmatch": golden_version} if golden_version else {}
+    machine = document.machine("splink", "duckdb", **others)
     typer.echo(f"\n{table}\n\nMeasured on {machine}.")
     if write:
-        report.write("linkage", f"{table}\n\nMeasured on {machine}.")
+        document.write("linkage", f"{table}\n\nMeasured on {machine}.")
 
 
 def _run(data: sets.DataSet, chosen: list[str], golden: Path | None, limit: float) -> list[report.Row]:

@@ -1,6 +1,6 @@
 """Who takes part: how each is called, and in which environment.
 
-Belongs here: command lines and environments. Does not belong here: measuring (measure.py) and scoring (report.py).
+Belongs here: command lines and environments. Does not belong here: measuring (benchmarks.measure) and scoring (report.py).
 """
 
 import subprocess

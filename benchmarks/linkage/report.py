@@ -1,11 +1,8 @@
-"""Scores and the table in docs/benchmarks.md, between its markers.
+"""Scores and their table.
 
-Belongs here: scoring a result and writing it down. Does not belong here: running anything.
+Belongs here: scoring a result and laying it out. Does not belong here: running anything, and the document.
 """
 
-import importlib.metadata
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +12,6 @@ import pyarrow.csv as csv
 
 from dagster_project import identity
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 KEY = ("source_system", "source_record_id")
 
 
@@ -79,25 +75,3 @@ def table(rows: Sequence[Row]) -> str:
             + " |"
         )
     return "\n".join(lines)
-
-
-def machine(goldenmatch: str | None) -> str:
-    """What the figures were measured on: cores, memory, versions; nothing that names the machine."""
-    versions = {name: importlib.metadata.version(name) for name in ("splink", "duckdb")}
-    if goldenmatch:
-        versions["goldenmatch"] = goldenmatch
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores ({platform.machine()}), {memory:.0f} GB of memory, Python {platform.python_version()}, {listed}"
-
-
-def write(section: str, text: str, document: Path = DOCUMENT) -> None:
-    """Replaces what lies between `<!-- section -->` and `<!-- /section -->`. Raises ValueError where they are missing."""
-    begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"
-    whole = document.read_text(encoding="utf-8")
-    if begin not in whole or end not in whole.split(begin, 1)[1]:
-        raise ValueError(f"{document.name} has no section {section}")
-    before, rest = whole.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    document.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from benchmarks.linkage import measure, report
+from benchmarks import document, measure
 from dagster_project.config import PROJECT_ROOT, load_settings
 from dagster_project.warehouse.connect import embedded_server
 
@@ -51,10 +51,10 @@ def main(
     if not found:
         raise typer.Exit(1)
     (home / "results.json").write_text(json.dumps(found, indent=1))
-    text = f"{_table(found)}\n\n{_verdict(found)}\n\nMeasured on {report.machine(None)}."
+    text = f"{_table(found)}\n\n{_verdict(found)}\n\nMeasured on {document.machine('splink', 'duckdb')}."
     typer.echo(f"\n{text}")
     if write:
-        report.write("scale", text)
+        document.write("scale", text)
         PICTURE.write_bytes(picture(found))
 
 

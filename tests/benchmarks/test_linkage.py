@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.linkage import contestants, measure, people, plain_splink, report, scale, sets
+from benchmarks import document, measure
+from benchmarks.linkage import contestants, people, plain_splink, report, scale, sets
 from benchmarks.linkage.crowd import crowd
 
 
@@ -73,12 +74,12 @@ def test_scores_and_table_show_what_was_found(tmp_path: Path) -> None:
 
 
 def test_a_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
-    document = tmp_path / "d.md"
-    document.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
-    report.write("a", "new", document)
-    assert document.read_text() == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
+    text = tmp_path / "d.md"
+    text.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
+    document.write("a", "new", text)
+    assert text.read_text() == "before\n<!-- a -->\nnew\n<!-- /a -->\nafter\n"
     with pytest.raises(ValueError, match="no section b"):
-        report.write("b", "new", document)
+        document.write("b", "new", text)
 
 
 def test_a_command_is_measured_with_its_children_and_stopped_in_time() -> None:
