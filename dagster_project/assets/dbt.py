@@ -19,10 +19,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_project.assets import OWNERS
 from dagster_project.assets.dbt_runner import stream
 from dagster_project.assets.failures import failing_clearly
+from dagster_project.assets.raw import raw_key
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.resources import Environment, RefreshLock
-from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
 from dagster_project.warehouse.lock import DBT_APPLICATION
 from dagster_project.warehouse.publish import Mart
@@ -52,8 +53,8 @@ class Translator(DagsterDbtTranslator):
     ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = manifest["nodes"].get(unique_id)
-        if node is None:  # a dbt source: its key stands in its own metadata
-            return spec
+        if node is None:
+            return spec.replace_attributes(key=source_key(manifest["sources"][unique_id], spec.key))
         key = asset_key(node)
         return spec.replace_attributes(
             key=key, group_name=key.path[0], owners=OWNERS, kinds={"dbt", "postgres"}
@@ -69,6 +70,12 @@ def asset_key(node: Mapping[str, Any]) -> dg.AssetKey:
     if node["resource_type"] == "seed":
         return dg.AssetKey(["dictionaries", node["name"]])
     return dg.AssetKey([*folders, node["name"]])
+
+
+def source_key(table: Mapping[str, Any], default: dg.AssetKey) -> dg.AssetKey:
+    """A dbt source's key: a raw table is the asset that extraction fills, others say theirs in their metadata."""
+    is_raw = table["schema"] == schema.raw_schema(table["source_name"])
+    return raw_key(table["source_name"], table["name"]) if is_raw else default
 
 
 @lru_cache

@@ -47,10 +47,10 @@ def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempP
         }
     )
 
-    def run(*arguments: str) -> DbtRun:
+    def run(*arguments: str, project: Path = DBT_PROJECT_DIR) -> DbtRun:
         (target / "run_results.json").unlink(missing_ok=True)
         command = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
-        command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
+        command += ["--project-dir", str(project), "--profiles-dir", str(project)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         written = target / "run_results.json"
         # None where dbt cannot even read the project.
