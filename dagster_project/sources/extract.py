@@ -112,7 +112,10 @@ def extract(
                 if not load.rows_at_source:
                     _make_empty_table(source, table, reflected, warehouse)
         resources = [
-            _resource(engine, source, windows[t.name], reflected, loads[t.name]) for t in source.tables
+            _resource(
+                engine, source, windows[t.name], reflected, loads[t.name], _holds_rows(source, t, warehouse)
+            )
+            for t in source.tables
         ]
         load_id = _run_dlt(
             source, resources, loads, warehouse, work_dir, lambda f: _at_source(f, source, reflected, engine)
@@ -261,9 +264,8 @@ def _refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> No
     """A table that had rows and now has none is a broken source far more often than an empty one."""
     if load.rows_at_source:
         return
-    raw = f'{schema.raw_schema(source.name)}."{load.table}"'
     with warehouse.begin() as connection:
-        if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) is None:
+        if (raw := _raw(source, load.table, connection)) is None:
             return
         had = connection.scalar(sa.text(f"select count(*) from {raw} where {DELETED_AT} is null"))
     if had:
@@ -274,7 +276,21 @@ def _refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> No
         )
 
 
-def _resource(engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad) -> Any:
+def _raw(source: Source, table: str, connection: sa.Connection) -> str | None:
+    """The raw table as SQL names it; None where there is none yet."""
+    raw = f'{schema.raw_schema(source.name)}."{table}"'
+    return raw if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) else None
+
+
+def _holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
+    with warehouse.begin() as connection:
+        raw = _raw(source, table.name, connection)
+        return raw is not None and bool(connection.scalar(sa.text(f"select exists (select from {raw})")))
+
+
+def _resource(
+    engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad, holds_rows: bool
+) -> Any:
     from dlt.sources.sql_database import sql_table
 
     table = of.table
@@ -301,7 +317,8 @@ def _resource(engine: sa.Engine, source: Source, of: Window, reflected: Reflecte
         reflection_level="full_with_precision",
         query_adapter_callback=in_window,
         primary_key=list(table.key),
-        write_disposition="merge",
+        # One query returns no row twice: where raw is empty there is nothing to merge with.
+        write_disposition="merge" if holds_rows else "append",
     )
     resource.apply_hints(
         columns={
