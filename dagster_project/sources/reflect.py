@@ -74,6 +74,8 @@ def _unbounded(kind: sa.types.TypeEngine) -> sa.types.TypeEngine:
     """Text without its length, integers of 64 bits: raw takes a column that grows, and a SET's joined words."""
     if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
         return sa.Text()
+    if isinstance(kind, sa.Float):
+        return sa.Numeric(asdecimal=False)  # dlt knows a double by this name alone
     return sa.BigInteger() if isinstance(kind, sa.Integer) else kind
 
 

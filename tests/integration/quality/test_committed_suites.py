@@ -52,8 +52,12 @@ def place(suite: Suite) -> str:
 def all_tables(warehouse: Warehouse) -> Tables:
     sources = list(source_contracts())
     with warehouse.begin() as connection:
-        for name in (*schema.SCHEMAS, *map(schema.raw_schema, sources)):
-            connection.execute(sa.text(f"drop schema if exists {name} cascade"))
+        # Other modules' sources too: what is there must be what has a gate.
+        left = connection.scalars(
+            sa.text("select nspname from pg_namespace where starts_with(nspname, 'raw_')")
+        )
+        for name in (*schema.SCHEMAS, *left):
+            connection.execute(sa.text(f'drop schema if exists "{name}" cascade'))
         schema.prepare(connection, sources)
     return Tables(warehouse)
 
