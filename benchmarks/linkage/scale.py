@@ -169,6 +169,11 @@ def picture(found: list[dict[str, Any]]) -> bytes:
             for name, row in zip(names, points[points.cards == points.cards.max()].itertuples(), strict=True)
         ]
     )
+    # Two lines that end in one place keep their labels apart.
+    ends = ends.sort_values("seconds")
+    ends["height"] = ends.seconds
+    for above, below in zip(ends.index[1:], ends.index, strict=False):
+        ends.loc[above, "height"] = max(ends.height[above], 1.3 * ends.height[below])
     sizes = alt.Axis(values=[row["size"] for row in found], format=",d")
     color = alt.Color(
         "what:N", scale=alt.Scale(domain=list(names), range=["#1f5fa8", "#d9822b", "#5a9c6b"]), legend=None
@@ -176,7 +181,11 @@ def picture(found: list[dict[str, Any]]) -> bytes:
     x = alt.X("cards:Q", scale=alt.Scale(type="log", nice=False), axis=sizes, title="customer cards")
     y = alt.Y("seconds:Q", scale=alt.Scale(type="log"), title="seconds")
     lines = alt.Chart(points).encode(x, y, color)
-    labels = alt.Chart(ends).mark_text(align="left", dx=8, fontSize=12).encode(x, y, color, text="label:N")
+    labels = (
+        alt.Chart(ends)
+        .mark_text(align="left", dx=8, fontSize=12)
+        .encode(x, alt.Y("height:Q", scale=alt.Scale(type="log"), title="seconds"), color, text="label:N")
+    )
     chart = (lines.mark_line(strokeWidth=2) + lines.mark_point(filled=True, size=60) + labels).properties(
         width=460,
         height=300,
