@@ -134,6 +134,17 @@ def extract(
         raise _no_space(source, error) or translate(error, source.name, place, "reading") from error
     finally:
         engine.dispose()
+    return _finished(source, loads, load_id, warehouse, progress)
+
+
+def _finished(
+    source: Source,
+    loads: dict[str, TableLoad],
+    load_id: str | None,
+    warehouse: Warehouse,
+    progress: Callable[[str], None],
+) -> Extraction:
+    """The watermarks move last: a load that did not come so far is read again."""
     window.finish(
         source,
         {name: load.watermark_to for name, load in loads.items()},
@@ -202,15 +213,7 @@ def _extract_delivered(
             if full := _no_space(source, error):
                 raise full from error
             raise
-    window.finish(
-        source,
-        {name: load.watermark_to for name, load in loads.items()},
-        {name: load.rows_at_source for name, load in loads.items()},
-        load_id,
-        warehouse,
-    )
-    progress(f"{source.name}: {sum(load.rows_loaded for load in loads.values())} rows")
-    return Extraction(source.name, load_id, list(loads.values()))
+    return _finished(source, loads, load_id, warehouse, progress)
 
 
 def _read_api(
