@@ -150,15 +150,15 @@ def find_dirty(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table dirty as
+        -- Compared as they are: DuckDB's hash takes some like words for one another.
         with then_held as (
-            select rid, sum(hash(kind, value)::hugeint) as digest from state.held
-            where rid in (select rid from new_cards) group by rid
-        ), held_now as (
-            select rid, sum(hash(kind, value)::hugeint) as digest from new_held group by rid
+            select rid, kind, value from state.held where rid in (select rid from new_cards)
         )
-        select n.rid from new_cards n left join (select s.rid, hash(s) as digest from state.cards s) s using (rid)
-        left join then_held t using (rid) left join held_now h using (rid)
-        where s.rid is null or hash(n) <> s.digest or t.digest is distinct from h.digest
+        select rid from (from new_cards except select * from state.cards where rid in (select rid from new_cards))
+        union
+        select rid from (select rid, kind, value from new_held except from then_held)
+        union
+        select rid from (from then_held except select rid, kind, value from new_held)
         union
         select rid from now_held where (kind, value) in (select (kind, value) from turned_values)
         union

@@ -41,6 +41,20 @@ def test_many_pairs_give_the_same_links_as_few(model: Model, monkeypatch: pytest
     assert many.record_customers.equals(few.record_customers)
 
 
+def test_training_reads_a_sample_and_counts_every_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    records, identifiers, _ = company(600, seed=7)
+    con = connect()
+    prepare(con, records, identifiers)
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    whole = train_model(con, at)
+    monkeypatch.setattr("dagster_project.identity.model.MAX_TRAINING_PROFILES", 700)
+    sampled = train_model(con, at)
+    assert sampled.term_frequencies.equals(whole.term_frequencies)
+    assert sampled.settings != whole.settings
+    pairs = [int(m.training["sessions"]["family+given"].split()[0]) for m in (whole, sampled)]
+    assert pairs[1] < pairs[0]
+
+
 def test_training_leaves_none_of_splinks_tables_behind() -> None:
     records, identifiers, _ = company(150, seed=4)
     con = connect()
