@@ -29,6 +29,7 @@ from dagster_project.errors import WarehouseError
 SYSTEM_USER = "pgserver"  # who runs the server when root starts it: PostgreSQL refuses root
 ADMIN = "postgres"
 PREFERRED_PORT = 54360
+START_ATTEMPTS = 5
 # Sized for a laptop; a commit may be lost in a power cut, never torn, and the next refresh redoes it.
 SERVER_SETTINGS = {
     "shared_buffers": "256MB",
@@ -65,14 +66,15 @@ class EmbeddedServer:
             if self.is_running():
                 return
             self._clear_stale_lock()
-            port = self._free_port()
-            settings = SERVER_SETTINGS | {
-                "listen_addresses": "127.0.0.1",
-                "port": str(port),
-                "unix_socket_directories": "",
-            }
-            options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-            self._pg("pg_ctl", "-w", "-t", "60", "-D", self.data, "-l", self.log, "-o", options, "start")
+            # A port found free may be taken by another server before ours binds it.
+            for attempt in range(1, START_ATTEMPTS + 1):
+                port = self._free_port()
+                try:
+                    self._start_on(port)
+                    break
+                except WarehouseError:
+                    if attempt == START_ATTEMPTS or not _is_taken(port):
+                        raise
             (self.home / "server.json").write_text(json.dumps({"port": port}))
 
     def stop(self) -> bool:
@@ -164,12 +166,18 @@ class EmbeddedServer:
         state = self.home / "server.json"
         last = json.loads(state.read_text())["port"] if state.exists() else PREFERRED_PORT
         for port in (last, 0):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                with contextlib.suppress(OSError):
-                    probe.bind(("127.0.0.1", port))
-                    return int(probe.getsockname()[1])
+            if (bound := _bind(port)) is not None:
+                return bound
         raise WarehouseError("No free port on 127.0.0.1.", "Close a server that listens there.")
+
+    def _start_on(self, port: int) -> None:
+        settings = SERVER_SETTINGS | {
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "unix_socket_directories": "",
+        }
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        self._pg("pg_ctl", "-w", "-t", "60", "-D", self.data, "-l", self.log, "-o", options, "start")
 
     def _pg(self, command: str, *arguments: str | Path) -> None:
         # Output goes to a file: a server that inherits a pipe would keep it open for ever.
@@ -193,6 +201,21 @@ class EmbeddedServer:
                 f"The embedded PostgreSQL: {command} failed: {said[-1] if said else 'no message'}.",
                 f"Its log is {self.log}; is there room on the disk?",
             )
+
+
+def _bind(port: int) -> int | None:
+    """The port if a server could listen there now (0: any port), None if it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def _is_taken(port: int) -> bool:
+    return _bind(port) is None
 
 
 def _system_user() -> str | None:
