@@ -96,6 +96,10 @@ class Settings(BaseSettings):
             return None
         return value if value.startswith(PLACES) else checked_url(setting, value)
 
+    def reads_files(self, source: str) -> bool:
+        """Whether C360_SOURCE_<NAME>_URL leads to a folder or a bucket."""
+        return self._extra(f"source_{source}_url").startswith(("file://", "s3://"))
+
     def source_secrets(self, source: str) -> dict[str, str]:
         """What an API wants besides its URL: C360_SOURCE_<NAME>_TOKEN, or _REFRESH_TOKEN and its companions."""
         names = ("token", "refresh_token", "client_id", "client_secret", "redirect_uri")

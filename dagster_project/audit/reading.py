@@ -132,7 +132,7 @@ class _Files:
 
     def portions(self, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
         for batch in self._delivery.batches(table):
-            yield batch.select(list(columns))
+            yield batch.select(list(columns)).cast(pa.schema([(name, pa.string()) for name in columns]))
 
 
 def _as_sample(columns: dict[str, Sequence[Any]]) -> dict[str, list[str]]:

@@ -19,13 +19,17 @@ __all__ = ["Source", "Table", "load_source", "load_sources"]
 def load_source(name: str) -> Source:
     """The declaration of a source: C360_SOURCES_DIR/<name>.toml, or <name>.toml or <name>.py here.
 
+    Where its URL leads to files, <name>.files.toml goes first: a system may be read from its database or its logs.
     Raises ConfigError if there is none, or if it cannot work.
     """
     from dagster_project.sources.declared import read_declaration
 
-    for folder in (load_settings().sources_dir, Path(__file__).parent):
-        if (file := folder / f"{name}.toml").is_file():
-            return read_declaration(file)
+    settings = load_settings()
+    forms = (f"{name}.files.toml", f"{name}.toml") if settings.reads_files(name) else (f"{name}.toml",)
+    for folder in (settings.sources_dir, Path(__file__).parent):
+        for form in forms:
+            if (file := folder / form).is_file():
+                return read_declaration(file)
     module_name = f"{__name__}.{name}"
     try:
         return importlib.import_module(module_name).SOURCE
@@ -34,7 +38,7 @@ def load_source(name: str) -> Source:
             raise
         raise ConfigError(
             f"Source {name!r} of vars.sources in dbt_project/dbt_project.yml has no declaration.",
-            f"Write {load_settings().sources_dir / name}.toml, or take {name} out of the list.",
+            f"Write {settings.sources_dir / name}.toml, or take {name} out of the list.",
         ) from error
 
 

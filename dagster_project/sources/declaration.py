@@ -30,6 +30,8 @@ Kind = Literal[
     "other",
 ]
 Medium = Literal["database", "files", "api"]
+# What a file's column holds that is not kept as text: whole numbers, times of the source's own zone, seconds since 1970.
+ColumnType = Literal["integer", "time", "unix_time"]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,50}")
 STRICT = ConfigDict(extra="forbid")  # a declaration in a file has these keys and no others
 
@@ -50,10 +52,17 @@ class Files:
     """The files that hold a table, below the folder or bucket that the source's URL names.
 
     pattern    of their paths, as `spend/*.csv`; `*` crosses folders, and `.gz` or `.zip` may follow
-    format     csv (with a header), jsonl (an object a line) or parquet
+    format     csv (with a header, unless `columns` says otherwise), jsonl (an object a line) or parquet
     encoding   what a text file is written in that is not UTF-8; one that is UTF-8 is read as such
     delimiter  of a CSV file
+    quote      what a CSV file puts around values; empty: nothing
+    columns    of a CSV file without a header, in its order
+    short_rows a row of a CSV file may end early: what it lacks is null
     rename     a column as the file calls it → as it is called here; others get their name in snake case
+    types      of columns that are not kept as text; a row with a value of another kind is rejected
+    hash_as    the column that gets a hash of the row, where rows have no key of their own: equal rows are one
+    grows      a log: rows are only added at its end, and it may be renamed and packed as it is rotated. Only
+               what was not read before is read, whatever the file is called by then
     """
 
     __pydantic_config__ = STRICT
@@ -62,7 +71,13 @@ class Files:
     format: Literal["csv", "jsonl", "parquet"]
     encoding: str = "utf-8"
     delimiter: str = ","
+    quote: str = '"'
+    columns: tuple[str, ...] = ()
+    short_rows: bool = False
     rename: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    hash_as: str = ""
+    grows: bool = False
 
     def __post_init__(self) -> None:
         if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
@@ -78,6 +93,16 @@ class Files:
             codecs.lookup(self.encoding)
         except LookupError:
             raise ConfigError(f"encoding {self.encoding!r} is not known.", "Write utf-8 or cp1251.") from None
+        if len(self.quote) > 1:
+            raise ConfigError(f"quote {self.quote!r} is more than one character.", "Leave it empty for none.")
+        if len(set(self.columns)) != len(self.columns):
+            raise ConfigError("columns names one twice.", "Name each column of the file once.")
+        if self.format != "csv" and (self.columns or self.short_rows):
+            raise ConfigError(f"columns or short_rows of {self.format}.", "They are for csv.")
+        if self.grows and not (self.columns or self.format == "jsonl"):
+            raise ConfigError(
+                "grows of files that begin with a header.", "Only jsonl and csv with `columns` can grow."
+            )
 
 
 @dataclass(frozen=True)
@@ -165,9 +190,33 @@ class Table:
                 f"Table {self.name}: files and a watermark or a parent.",
                 "Files are read when they change; take `watermark` and `follows` out.",
             )
-
+        if self.files:
+            self._check_files(self.files)
         if self.endpoint:
             self._check_endpoint(self.endpoint)
+
+    def _check_files(self, files: Files) -> None:
+        named = {*self.key, *self.needs, *self.optional}
+        if unknown := sorted(files.types.keys() - named):
+            raise ConfigError(
+                f"Table {self.name}: files.types names {', '.join(unknown)}, which the table does not.",
+                "Name it in key, needs or optional too.",
+            )
+        if files.hash_as and self.key != (files.hash_as,):
+            raise ConfigError(
+                f"Table {self.name}: hash_as is {files.hash_as}, the key is {', '.join(self.key)}.",
+                "The hash is the whole key.",
+            )
+        there = {*files.columns, files.hash_as}
+        if files.columns and (lacking := [name for name in self.required_columns if name not in there]):
+            raise ConfigError(
+                f"Table {self.name}: files.columns lack {', '.join(lacking)}.",
+                "Name the columns in the file's order, as key and needs call them.",
+            )
+        if files.grows and self.deletes == "compared":
+            raise ConfigError(
+                f"Table {self.name}: its files grow, and deletes are compared.", "Rows of a log are kept."
+            )
 
     def _check_endpoint(self, endpoint: Endpoint) -> None:
         if self.files or self.follows:

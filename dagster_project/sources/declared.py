@@ -16,7 +16,7 @@ from dagster_project.sources.declaration import Source
 
 
 def read_declaration(file: Path) -> Source:
-    """The source that `file` declares; it bears the file's name. Raises ConfigError naming file and key."""
+    """The source that `file` declares; it bears the file's name, without endings. Raises ConfigError naming file and key."""
     try:
         text = file.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -30,7 +30,7 @@ def read_declaration(file: Path) -> Source:
     if isinstance(tables, dict):
         document["tables"] = [_named(name, table) for name, table in tables.items()]
     try:
-        return _adapter().validate_python({"name": file.stem, **document})
+        return _adapter().validate_python({"name": file.name.split(".")[0], **document})
     except ValidationError as error:
         first = error.errors()[0]
         wrong = f"{_place(first['loc'], list(tables or ()))}: {first['msg'][:1].lower()}{first['msg'][1:]}"

@@ -2,7 +2,8 @@
 
 Belongs here: text and Parquet files to rows, in a DuckDB database on disk that is gone afterwards; what is
 wrong with a row or a file. Does not belong here: finding and fetching files (files.py), loading (extract.py),
-judging values (quality/). Every column is text, as the file has it: staging casts.
+judging values (quality/). Every column is text, as the file has it, unless its declaration gives it a type:
+staging casts.
 """
 
 import csv
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -29,11 +30,34 @@ FILE = "_file"  # the file that a row came with
 
 # DuckDB's words for a line that is no row → ours.
 REASONS = {
-    "MISSING COLUMNS": "fewer values than the header has columns",
-    "TOO MANY COLUMNS": "more values than the header has columns",
+    "MISSING COLUMNS": "fewer values than there are columns",
+    "TOO MANY COLUMNS": "more values than there are columns",
     "UNQUOTED VALUE": "a quote that does not close where its value ends",
     "LINE SIZE OVER MAXIMUM": f"longer than {LONGEST_ROW:,} bytes",
     "INVALID ENCODING": "bytes that are not of the file's encoding",
+}
+# A declared type → its type in DuckDB and in raw, how a text is read as one, and what it is called.
+TYPES: dict[str, tuple[str, sa.types.TypeEngine[Any], str, str]] = {
+    "integer": (
+        "bigint",
+        sa.BigInteger(),
+        # A cast alone would round.
+        "case when regexp_full_match({0}, '[+-]?[0-9]+') then try_cast({0} as bigint) end",
+        "whole number",
+    ),
+    "time": (
+        "timestamp",
+        sa.DateTime(),
+        # An offset would be cut off unread.
+        "case when not regexp_matches({0}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$') then try_cast({0} as timestamp) end",
+        "local time",
+    ),
+    "unix_time": (
+        "timestamptz",
+        sa.DateTime(timezone=True),
+        "to_timestamp(try_cast({} as double))",
+        "seconds since 1970",
+    ),
 }
 _CYRILLIC = str.maketrans(
     dict(zip("абвгдезийклмнопрстуфхцыэё", "abvgdeziyklmnoprstufhcyee", strict=True))
@@ -75,19 +99,20 @@ class Delivery:
         for table in self.source.tables:
             names = list(dict.fromkeys((*table.required_columns, *table.optional, FILE)))
             self._columns[table.name] = names
-            self._sql.execute(
-                f"create table {_name(table.name)} ({', '.join(f'{_name(n)} varchar' for n in names)})"
-            )
+            types = {name: TYPES[kind][0] for name, kind in _types(table).items()}
+            listed = ", ".join(f"{_name(name)} {types.get(name, 'varchar')}" for name in names)
+            self._sql.execute(f"create table {_name(table.name)} ({listed})")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._sql.close()
         self._database.unlink(missing_ok=True)
 
-    def add(self, table: Table, path: Path, origin: str, files: Files) -> Taken:
+    def add(self, table: Table, path: Path, origin: str, files: Files, lines_before: int = 0) -> Taken:
         """Takes the rows of a local file, plain UTF-8 or Parquet, that a person knows as `origin`.
 
-        A later row goes before an earlier one of the same key. Raises Refused; nothing of the file is kept then.
+        A later row goes before an earlier one of the same key. lines_before: of `origin` that the file leaves out.
+        Raises Refused; nothing of the file is kept then.
         """
         known = list(self._columns[table.name])
         self._sql.execute("drop table if exists reject_errors; drop table if exists reject_scans")
@@ -97,6 +122,14 @@ class Delivery:
                 "create or replace temp table broken (line bigint, content varchar, reason varchar)"
             )
             columns = _READERS[files.format](self._sql, path, files)
+            if files.columns and not lines_before and self._is_of_other_form():
+                raise Refused(f"none of its rows has the {len(columns)} columns that are declared")
+            if files.hash_as and columns:
+                hashed = f"md5(cast(to_json([{', '.join(map(_name, columns))}]) as varchar))"
+                self._sql.execute(f"alter table page add column {_name(files.hash_as)} varchar")
+                self._sql.execute(f"update page set {_name(files.hash_as)} = {hashed}")
+                columns = [*columns, files.hash_as]
+            self._sql.execute("update broken set line = line + ?", [lines_before])
             taken = self._take(table, columns, origin)
             self._sql.execute("commit")
         except Exception as error:
@@ -147,8 +180,15 @@ class Delivery:
         """The tables as a database would describe them."""
         metadata = sa.MetaData()
         tables = {
-            name: sa.Table(name, metadata, *(sa.Column(column, sa.Text()) for column in columns))
-            for name, columns in self._columns.items()
+            table.name: sa.Table(
+                table.name,
+                metadata,
+                *(
+                    sa.Column(name, TYPES[_types(table)[name]][1] if name in _types(table) else sa.Text())
+                    for name in self._columns[table.name]
+                ),
+            )
+            for table in self.source.tables
         }
         return Reflected(tables, frozenset())
 
@@ -164,18 +204,25 @@ class Delivery:
             self._widen(table, columns)
             without_key = " or ".join(f"coalesce(trim({_name(c)}), '') = ''" for c in table.key)
             with_nul = " or ".join(f"coalesce(contains({_name(c)}, chr(0)), false)" for c in columns)
+            typed = {c: TYPES[kind] for c, kind in _types(table).items() if c in columns}
+            values = {c: typed[c][2].format(f"trim({_name(c)})") if c in typed else _name(c) for c in columns}
+            unread = "".join(
+                f", case when coalesce(trim({_name(c)}), '') <> '' and ({values[c]}) is null "
+                f"then {_text(f'{c} is no {word}')} end"
+                for c, (*_, word) in typed.items()
+            )
             self._sql.execute(
                 f"""
                 create or replace temp table judged as select *, list_filter([
                     case when {without_key} then {_text(f"no {', '.join(table.key)}")} end,
-                    case when {with_nul} then 'a NUL character' end
+                    case when {with_nul} then 'a NUL character' end{unread}
                 ], lambda reason: reason is not null) as _reasons from page
                 """
             )
             names = ", ".join(map(_name, columns))
             self._sql.execute(
                 f"insert into {_name(table.name)} ({names}, {FILE}) "
-                f"select {names}, {_text(origin)} from judged where len(_reasons) = 0"
+                f"select {', '.join(values[c] for c in columns)}, {_text(origin)} from judged where len(_reasons) = 0"
             )
             content = f"to_json({{{', '.join(f'{_text(c)}: {_name(c)}' for c in columns)}}})"
             self._sql.execute(
@@ -202,6 +249,11 @@ class Delivery:
             self._sql.execute(f"alter table {_name(table.name)} add column {_name(name)} varchar")
             known.append(name)
 
+    def _is_of_other_form(self) -> bool:
+        """Whether a file without a header has rows, and none with as many values as were declared."""
+        ask = "select count(*) from broken where contains(reason, 'values than')"
+        return not self._ask("select count(*) from page") and self._ask(ask) > 0
+
     def _ask(self, query: str) -> int:
         answer: int = self._sql.execute(query).fetchall()[0][0]
         return answer
@@ -219,27 +271,38 @@ def snake_case(name: str) -> str:
     return f"c_{plain}" if plain[:1].isdigit() else plain
 
 
+def _types(table: Table) -> Mapping[str, str]:
+    return table.files.types if table.files else {}
+
+
 def _read_csv(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        start = file.read(LONGEST_ROW)
-    if not start.strip():
-        raise Refused("it is empty: not even a header")
-    try:
-        header = next(csv.reader(start.splitlines(keepends=True), delimiter=files.delimiter, strict=True))
-    except (csv.Error, StopIteration):
-        raise Refused("its header cannot be read") from None
-    columns = _columns(header, files.rename)
+    columns = _columns(files.columns or _header(path, files), files.rename)
     types = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in columns)
     sql.execute(
         f"""
         create or replace temp table page as select * from read_csv(
-            ?, columns = {{{types}}}, auto_detect = false, header = true, delim = ?, quote = '"', escape = '"',
-            new_line = '\\n', strict_mode = true, store_rejects = true, max_line_size = {LONGEST_ROW})
+            ?, columns = {{{types}}}, auto_detect = false, header = {not files.columns}, delim = ?, quote = ?,
+            escape = ?, null_padding = {files.short_rows}, new_line = '\\n', strict_mode = true,
+            store_rejects = true, max_line_size = {LONGEST_ROW})
         """,
-        [str(path), files.delimiter],
+        [str(path), files.delimiter, files.quote, files.quote],
     )
     _keep_broken(sql)
     return columns
+
+
+def _header(path: Path, files: Files) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        start = file.read(LONGEST_ROW)
+    if not start.strip():
+        raise Refused("it is empty: not even a header")
+    quoting: dict[str, Any] = {"quotechar": files.quote} if files.quote else {"quoting": csv.QUOTE_NONE}
+    try:
+        return next(
+            csv.reader(start.splitlines(keepends=True), delimiter=files.delimiter, strict=True, **quoting)
+        )
+    except (csv.Error, StopIteration):
+        raise Refused("its header cannot be read") from None
 
 
 def _read_jsonl(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:

@@ -246,17 +246,23 @@ def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected) 
         for batch in delivery.batches(table):
             yield batch.append_column(DELETED_AT, pa.nulls(len(batch), pa.timestamp("us", "UTC")))
 
-    names = reflected[table.name].c.keys()
+    columns: dict[str, Any] = {
+        c.name: _hint(c) | {"nullable": c.name not in table.key} for c in reflected[table.name].c
+    }
     return dlt.resource(
         batches,
         name=table.name,
         primary_key=list(table.key),
         write_disposition="merge",
-        columns={
-            **{name: {"data_type": "text", "nullable": name not in table.key} for name in names},
-            DELETED_AT: {"data_type": "timestamp", "nullable": True},
-        },
+        columns={**columns, DELETED_AT: {"data_type": "timestamp", "nullable": True}},
     )
+
+
+def _hint(column: sa.Column) -> dict[str, Any]:
+    """A delivered column's type, as dlt calls it."""
+    if isinstance(column.type, sa.DateTime):
+        return {"data_type": "timestamp", "timezone": column.type.timezone}
+    return {"data_type": "bigint" if isinstance(column.type, sa.BigInteger) else "text"}
 
 
 def _count(table: sa.Table, connection: sa.Connection) -> int:

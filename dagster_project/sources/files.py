@@ -1,7 +1,7 @@
 """Files as a source: which ones are new, and fetching them safely, from a folder or an S3-compatible bucket.
 
 Belongs here: listing, the ledger ops.delivered_files, decompression and decoding with their limits. Does not
-belong here: rows (delivery.py), loading (extract.py).
+belong here: what of a growing file is new (tails.py), rows (delivery.py), loading (extract.py).
 
 A file that cannot be read is refused with its reason, told in each refresh and tried again in the next one;
 the others stand.
@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -27,9 +27,10 @@ import sqlalchemy as sa
 from pyarrow import fs
 
 from dagster_project.errors import SourceError, SourceUnavailable
-from dagster_project.sources import rejects
+from dagster_project.sources import rejects, tails
 from dagster_project.sources.declaration import Files, Source, Table
 from dagster_project.sources.delivery import Delivery, Refused
+from dagster_project.sources.tails import Part
 from dagster_project.warehouse import Warehouse
 
 CHUNK_BYTES = 1 << 20
@@ -47,7 +48,10 @@ create table if not exists ops.delivered_files (
     size bigint not null, modified_at timestamptz not null, declared text not null,
     rows bigint not null, rows_rejected bigint not null, refused text,
     read_at timestamptz not null default now(), primary key (source, table_name, file)
-)"""
+);
+-- Of a file that grows: how many bytes of it were read, and their digest. They know it again under another name.
+alter table ops.delivered_files add column if not exists part_bytes bigint, add column if not exists part_digest text
+"""
 
 
 @dataclass(frozen=True)
@@ -62,22 +66,31 @@ class Found:
 
 @dataclass(frozen=True)
 class Read:
-    """What became of a file in this refresh."""
+    """What became of a file in this refresh.
+
+    part: how far a growing one was read by now; continues: the name under which its beginning was read before.
+    """
 
     found: Found
     rows: int = 0
     rejected: int = 0
     refused: str | None = None
+    part: Part | None = None
+    continues: str | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a refresh read of one table. is_whole: every file there is, and every row of them."""
+    """What a refresh read of one table. is_whole: every file there is, and every row of them.
+
+    renamed: growing files by the name that they had before.
+    """
 
     read: list[Read]
     gone: list[str]
     is_whole: bool
     rejected: int
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def refused(self) -> list[str]:
@@ -161,8 +174,19 @@ class Place:
             ) from error
 
 
-# By table and file: size and time of change of what was read.
-Known = Mapping[str, Mapping[str, tuple[int, datetime]]]
+@dataclass(frozen=True)
+class Held:
+    """What is known of a file that was read: its size and time of change then; of a growing one, its part."""
+
+    size: int
+    modified_at: datetime
+    part: Part | None = None
+
+    def is_as(self, found: Found) -> bool:
+        return (self.size, self.modified_at) == (found.size, found.modified_at)
+
+
+Known = Mapping[str, Mapping[str, Held]]  # by table and file
 _FORMS = "Write it as file:///folder or s3://bucket/prefix?endpoint_override=host:port."
 
 
@@ -178,15 +202,25 @@ def read(source: Source, url: str, known: Known, delivery: Delivery) -> dict[str
         assert table.files is not None
         there = [one for one in found if _is_of(one, table.files)]
         before = known.get(table.name, {})
-        changed = [one for one in there if one.refused or before.get(one.file) != (one.size, one.modified_at)]
+        same = {
+            one.file
+            for one in there
+            if not one.refused and one.file in before and before[one.file].is_as(one)
+        }
+        changed = [one for one in there if one.file not in same]
         gone = sorted(before.keys() - {one.file for one in there})
         if table.deletes == "compared" and (changed or gone):
             changed = there
         # A newer file says the last word on a key.
         order = sorted(changed, key=lambda one: (one.modified_at, one.file))
-        read = [_read(place, table, one, delivery) for one in order]
+        parts = {file: held.part for file, held in before.items() if held.part}
+        read = [_read(place, table, one, delivery, parts) for one in order]
         complete = len(changed) == len(there) and not any(one.refused or one.rejected for one in read)
-        readings[table.name] = Reading(read, gone, complete, sum(one.rejected for one in read))
+        stay = same | {one.found.file for one in read if one.continues == one.found.file}
+        renamed = {
+            one.continues: one.found.file for one in read if one.continues and one.continues not in stay
+        }
+        readings[table.name] = Reading(read, gone, complete, sum(one.rejected for one in read), renamed)
     return readings
 
 
@@ -196,16 +230,17 @@ def known(source: Source, warehouse: Warehouse) -> Known:
         connection.execute(sa.text(LEDGER_DDL))
         rows = connection.execute(
             sa.text(
-                "select table_name, file, size, modified_at, declared from ops.delivered_files "
+                "select table_name, file, size, modified_at, declared, part_bytes, part_digest from ops.delivered_files "
                 "where source = :source and refused is null"
             ),
             {"source": source.name},
         ).all()
     declared = {table.name: _fingerprint(table) for table in source.tables}
-    found: dict[str, dict[str, tuple[int, datetime]]] = {}
+    found: dict[str, dict[str, Held]] = {}
     for row in rows:
         if declared.get(row.table_name) == row.declared:
-            found.setdefault(row.table_name, {})[row.file] = (row.size, row.modified_at)
+            part = None if row.part_digest is None else Part(row.part_bytes, row.part_digest)
+            found.setdefault(row.table_name, {})[row.file] = Held(row.size, row.modified_at, part)
     return found
 
 
@@ -221,7 +256,8 @@ def finish(
     for table in source.tables:
         reading = readings[table.name]
         gone = reading.gone if table.deletes == "compared" else []
-        anew = [one.found.file for one in reading.read if not one.refused] + gone
+        # What was rejected of the part that was not read again stays.
+        anew = [one.found.file for one in reading.read if not (one.refused or one.continues)] + gone
         if table.endpoint and (reading.rejected or reading.is_whole):
             anew = [table.endpoint.path]
         # A refused file is tried each time: one that was not tried is gone.
@@ -232,7 +268,16 @@ def finish(
             ),
             {"source": source.name, "table": table.name, "tried": [one.found.file for one in reading.read]},
         )
-        if anew:
+        if reading.renamed:
+            rejects.rename(connection, source.name, table.name, reading.renamed)
+            connection.execute(
+                sa.text(
+                    "delete from ops.delivered_files where source = :source and table_name = :table "
+                    "and file = any(:files)"
+                ),
+                {"source": source.name, "table": table.name, "files": list(reading.renamed)},
+            )
+        if anew or reading.rejected:
             rejects.replace(connection, source.name, table.name, anew, delivery.rejects(table), load_id)
         if reading.gone and table.deletes == "compared":
             connection.execute(
@@ -247,12 +292,15 @@ def finish(
                 sa.text(
                     """
                     insert into ops.delivered_files as f
-                        (source, table_name, file, size, modified_at, declared, rows, rows_rejected, refused)
-                    values (:source, :table, :file, :size, :modified_at, :declared, :rows, :rejected, :refused)
+                        (source, table_name, file, size, modified_at, declared, rows, rows_rejected, refused,
+                        part_bytes, part_digest)
+                    values (:source, :table, :file, :size, :modified_at, :declared, :rows, :rejected, :refused,
+                        :part_bytes, :part_digest)
                     on conflict (source, table_name, file) do update set
                         size = excluded.size, modified_at = excluded.modified_at, declared = excluded.declared,
                         rows = excluded.rows, rows_rejected = excluded.rows_rejected,
-                        refused = excluded.refused, read_at = now()
+                        refused = excluded.refused, part_bytes = excluded.part_bytes,
+                        part_digest = excluded.part_digest, read_at = now()
                     """
                 ),
                 [
@@ -266,6 +314,8 @@ def finish(
                         "rows": one.rows,
                         "rejected": one.rejected,
                         "refused": one.refused,
+                        "part_bytes": one.part.size if one.part else None,
+                        "part_digest": one.part.digest if one.part else None,
                     }
                     for one in reading.read
                 ],
@@ -291,15 +341,23 @@ def _fingerprint(table: Table) -> str:
     return hashlib.sha256(repr(table).encode()).hexdigest()[:16]
 
 
-def _read(place: Place, table: Table, found: Found, delivery: Delivery) -> Read:
+def _read(place: Place, table: Table, found: Found, delivery: Delivery, parts: Mapping[str, Part]) -> Read:
+    """parts: how far the table's growing files were read before, by their names then."""
     assert table.files is not None
     copy = delivery.folder / "file"
     try:
         if found.refused:
             raise Refused(found.refused)
         _fetch(place, found, table.files, copy)
-        taken = delivery.add(table, copy, found.file, table.files)
-        return Read(found, taken.rows, taken.rejected)
+        tail = tails.cut(copy, parts.values()) if table.files.grows else None
+        if table.files.format != "parquet":
+            _to_utf8(copy, table.files.encoding)
+        taken = delivery.add(table, copy, found.file, table.files, tail.lines_before if tail else 0)
+        if tail is None:
+            return Read(found, taken.rows, taken.rejected)
+        # Its own name goes before another under which the same was read.
+        names = sorted((file for file in parts if parts[file] == tail.after), key=lambda f: f != found.file)
+        return Read(found, taken.rows, taken.rejected, None, tail.reached, next(iter(names), None))
     except Refused as refused:
         return Read(found, refused=str(refused))
     finally:
@@ -307,11 +365,12 @@ def _read(place: Place, table: Table, found: Found, delivery: Delivery) -> Read:
 
 
 def _fetch(place: Place, found: Found, files: Files, copy: Path) -> None:
-    """A private copy, unpacked and (text) in UTF-8 with plain line ends. Raises Refused."""
+    """A private copy, unpacked. Raises Refused."""
     try:
         with closing(place.open(found.file)) as packed:
             _unpack(packed, found, copy)
-        if place.look(found.file) != (found.size, found.modified_at):
+        # A log is read as far as it goes.
+        if not files.grows and place.look(found.file) != (found.size, found.modified_at):
             raise Refused("it changed while it was read; the next refresh reads it again")
     except (zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         raise Refused(f"it cannot be unpacked ({type(error).__name__})") from error
@@ -321,8 +380,6 @@ def _fetch(place: Place, found: Found, files: Files, copy: Path) -> None:
         if error.errno == 28:
             raise
         raise Refused(f"it cannot be read: {_reason(error)}") from error
-    if files.format != "parquet":
-        _to_utf8(copy, files.encoding)
 
 
 def _unpack(packed: Any, found: Found, copy: Path) -> None:

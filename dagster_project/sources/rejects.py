@@ -5,13 +5,28 @@ Belongs here: quarantine.<source>__<table>__rejects. Does not belong here: rows 
 A file that is read again brings its rejected rows anew: a mended one is gone from here by itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from psycopg import sql as pgsql
 
 from dagster_project.sources.delivery import Reject
 from dagster_project.warehouse import schema
+
+
+def rename(connection: sa.Connection, source: str, table: str, renamed: Mapping[str, str]) -> None:
+    """What was rejected of a file that is called otherwise now goes with it."""
+    name = f"{schema.quarantine_table(source, table)}__rejects"
+    relation = f'{schema.QUARANTINE}."{name}"'
+    if connection.scalar(sa.text("select to_regclass(:relation)"), {"relation": relation}) is None:
+        return
+    connection.execute(
+        sa.text(
+            f"update {relation} r set file = n.now from unnest(cast(:before as text[]), cast(:now as text[])) "
+            "as n (before, now) where r.file = n.before"
+        ),
+        {"before": list(renamed), "now": list(renamed.values())},
+    )
 
 
 def replace(

@@ -124,7 +124,7 @@ def test_rejected_rows_wait_in_quarantine_and_leave_it_once_mended(drop: Drop) -
         "select file, line, content, reasons, load_id is not null from quarantine.testdrop__spend__rejects"
     )
     assert drop.ask(query) == [
-        ("spend/0902.csv", 2, "2026-09-02,a", ["fewer values than the header has columns"], True)
+        ("spend/0902.csv", 2, "2026-09-02,a", ["fewer values than there are columns"], True)
     ]
     # A refused file is told, and tried, each time; what is rejected stays.
     load = drop.load()["spend"]

@@ -111,7 +111,11 @@ def test_a_bucket_is_read_page_by_page(s3: int, tmp_path: Path) -> None:
     ]
     assert reading.refused == ["spend/broken.csv: it is empty: not even a header"]
     known = {
-        "spend": {one.found.file: (one.found.size, one.found.modified_at) for one in reading.read if one.rows}
+        "spend": {
+            one.found.file: files.Held(one.found.size, one.found.modified_at)
+            for one in reading.read
+            if one.rows
+        }
     }
     with Delivery(SOURCE, tmp_path) as delivery:
         again = files.read(SOURCE, url(s3), known, delivery)["spend"]

@@ -81,6 +81,19 @@ MISTAKES = {
     "an absolute pattern": (TOP + SPEND + FILES.replace("spend/", "/"), "does not lie below"),
     "an unknown encoding": (TOP + SPEND + FILES + 'encoding = "klingon"\n', "'klingon' is not known"),
     "a long delimiter": (TOP + SPEND + FILES + 'delimiter = "||"\n', "is not one character"),
+    "a long quote": (TOP + SPEND + FILES + 'quote = "<<"\n', "more than one character"),
+    "a column twice": (TOP + SPEND + FILES + 'columns = ["day", "day", "cost"]\n', "names one twice"),
+    "columns without what is needed": (TOP + SPEND + FILES + 'columns = ["day"]\n', "files.columns lack cost"),
+    "columns of jsonl": (
+        TOP + SPEND + FILES.replace('"csv"', '"jsonl"') + 'columns = ["day", "cost"]\n', "They are for csv",
+    ),
+    "an unknown type": (TOP + SPEND + FILES + 'types = {cost = "money"}\n', "files.types.cost: input"),
+    "a type of no column": (TOP + SPEND + FILES + 'types = {price = "integer"}\n', "files.types names price"),
+    "a hash beside a key": (TOP + SPEND + FILES + 'hash_as = "id"\n', "the key is day"),
+    "a header that grows": (TOP + SPEND + FILES + "grows = true\n", "begin with a header"),
+    "growth and compared": (
+        TOP + SPEND + 'deletes = "compared"\n' + FILES.replace('"csv"', '"jsonl"') + "grows = true\n", "of a log are kept",
+    ),
     "files and a watermark": (TOP + SPEND + 'watermark = "day"\n' + FILES, "files and a watermark"),
     "files and a database": (TOP + SPEND + FILES + '[tables.t]\nkey = ["id"]\nneeds = []\n', "database, files"),
     "a parent that is not there": (
