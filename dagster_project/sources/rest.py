@@ -62,6 +62,11 @@ class Api:
             except _Unauthorised:
                 # An expired token shows on the first page only: a later one is the API's own refusal.
                 if refreshed or seen or not self._refresh():
+                    if not self.secrets:  # a webhook, say, whose secret is part of the URL
+                        raise SourceError(
+                            f"{self.source.name}: the API asks who is there (401) at {endpoint.path}.",
+                            f"Mend {self.setting}_URL, or set {self.setting}_TOKEN.",
+                        ) from None
                     raise SourceError(
                         f"{self.source.name}: the API refuses the token (401) at {endpoint.path}.",
                         f"Mend {self.setting}_TOKEN, or {self.setting}_REFRESH_TOKEN and its companions.",

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
-from dagster_project.config import DBT_PROJECT_DIR, source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, EXPECTATIONS_DIR, source_contracts
 from dagster_project.identity.store import ensure_tables
 from dagster_project.quality import Expectation, Suite
 from dagster_project.warehouse import Warehouse
@@ -14,6 +14,7 @@ from tests.raw_tables import ddl
 
 Row = dict[str, Any]
 A_TIME = "2026-01-01T12:00:00+03:00"  # as files write it
+A_SECOND = "1767258000"  # as amoCRM writes it
 ONE_OF_ALL = "x"  # every text key: so every reference finds its row
 LIVING = (
     "_deleted_at deleted_at retired_at revoked_at surviving_customer_id no_customer_reason no_record_reason "
@@ -35,15 +36,31 @@ OVERRIDES: dict[str, Row] = {
     "raw_surveys.nps": {"sent_at": A_TIME, "answered_at": A_TIME},
     "raw_marketing.consents": {"occurred_at": A_TIME},
     "raw_marketing.offers": {"occurred_at": A_TIME},
+    "raw_amocrm.contacts": {"created_at": A_SECOND, "updated_at": A_SECOND, "custom_fields_values": "[]"},
+    "raw_amocrm.leads": {
+        "created_at": A_SECOND,
+        "updated_at": A_SECOND,
+        "closed_at": A_SECOND,
+        "price": "1",
+        "embedded": "{}",
+    },
+    "raw_bitrix24.contacts": {
+        "created_time": A_TIME,
+        "updated_time": A_TIME,
+        "birthdate": A_TIME,
+        "fm": "[]",
+    },
     "raw_events.events": {"occurred_at": A_TIME, "ended_at": A_TIME},
 }
+# With those that vars.sources does not name: a company that adds one has its gates.
+SOURCES = sorted({*source_contracts(), *(folder.name for folder in (EXPECTATIONS_DIR / "raw").iterdir())})
 VALUES = {"boolean": False, "bytea": b"x", "jsonb": "{}", "date": "1980-01-01", "uuid": "0" * 32}
 
 
 def create_tables(warehouse: Warehouse) -> None:
     """Every table as its owner declares it, without constraints: what is checked is the gate."""
     with warehouse.begin() as connection:
-        for source in source_contracts():
+        for source in SOURCES:
             script = ddl(source).replace(":", "-")
             connection.execute(sa.text(f"create schema ddl; set local search_path to ddl; {script}"))
             tables = connection.scalars(sa.text("select tablename from pg_tables where schemaname = 'ddl'"))

@@ -5,13 +5,21 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from dagster_project.config import EXPECTATIONS_DIR, source_contracts
+from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.quality import Expectation, GateOutcome, Status, Suite, load_suites, run_gate
 from dagster_project.quality.expect import build
 from dagster_project.warehouse import Warehouse, schema
 from tests.integration.quality.breaking import BREAKING
 from tests.integration.quality.conftest import execute, rows
-from tests.integration.quality.sample import Row, broken_row, columns_of, create_tables, put, valid_row
+from tests.integration.quality.sample import (
+    SOURCES,
+    Row,
+    broken_row,
+    columns_of,
+    create_tables,
+    put,
+    valid_row,
+)
 
 SUITES = load_suites(EXPECTATIONS_DIR)
 every_suite = pytest.mark.parametrize("suite", SUITES.values(), ids=["/".join(path) for path in SUITES])
@@ -50,7 +58,6 @@ def place(suite: Suite) -> str:
 
 @pytest.fixture(scope="module")
 def all_tables(warehouse: Warehouse) -> Tables:
-    sources = list(source_contracts())
     with warehouse.begin() as connection:
         # Other modules' sources too: what is there must be what has a gate.
         left = connection.scalars(
@@ -58,7 +65,7 @@ def all_tables(warehouse: Warehouse) -> Tables:
         )
         for name in (*schema.SCHEMAS, *left):
             connection.execute(sa.text(f'drop schema if exists "{name}" cascade'))
-        schema.prepare(connection, sources)
+        schema.prepare(connection, SOURCES)
     return Tables(warehouse)
 
 

@@ -13,12 +13,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.errors import ConfigError, SourceError, SourceUnavailable
+from dagster_project.quality import load_suites, run_gate
 from dagster_project.sources import Source, Table, load_source, rest
 from dagster_project.sources.declaration import Endpoint
 from dagster_project.sources.extract import TableLoad, extract
 from dagster_project.warehouse import Warehouse, schema
 
+SUITES = load_suites(EXPECTATIONS_DIR)
+WEBHOOK = "/rest/1/secret"
+TOO_MANY = {"error": "QUERY_LIMIT_EXCEEDED"}  # as Bitrix24 says it
 NOW = int(time.time()) - 86_400
 Answer = tuple[int, Any, dict[str, str]]
 
@@ -147,7 +152,7 @@ def load(server: Server, clean_warehouse: Warehouse, tmp_path: Path, monkeypatch
             f"http://127.0.0.1:{server.port}{path}",
             clean_warehouse,
             tmp_path,
-            secrets=secrets or {"token": "good"},
+            secrets=secrets or ({} if path else {"token": "good"}),
         )
         return {table.table: table for table in done.tables}
 
@@ -202,15 +207,98 @@ def test_an_expired_token_is_renewed_and_the_spent_one_never_used_again(server: 
     assert "C360_SOURCE_AMOCRM_REFRESH_TOKEN" in str(error.value) and "s3cret" not in str(error.value)
 
 
-def test_a_busy_or_broken_api_is_asked_again(server: Server, load: Load) -> None:
-    server.contacts, server.leads = [contact(1)], [lead(1)]
-    server.wrong = [(429, {}, {"Retry-After": "1"}), (502, b"<html>", {}), (503, {}, {})]
+@pytest.mark.parametrize(
+    ("api", "webhook", "path"), [("amocrm", "", "api/v4/contacts"), ("bitrix24", WEBHOOK, "crm.item.list")]
+)
+def test_a_busy_or_broken_api_is_asked_again(
+    server: Server, load: Load, api: str, webhook: str, path: str
+) -> None:
+    server.contacts, server.leads = [contact(1) | {"updatedTime": "2026-09-01T12:00:00+03:00"}], [lead(1)]
+    server.wrong = [(429, {}, {"Retry-After": "1"}), (502, b"<html>", {}), (503, TOO_MANY, {})]
     began = time.monotonic()
-    assert load()["contacts"].rows_loaded == 1
+    assert load(load_source(api), webhook)["contacts"].rows_loaded == 1
     assert time.monotonic() - began >= 1
-    server.wrong = [(503, {}, {})] * 5
-    with pytest.raises(SourceUnavailable, match="api/v4/contacts answers 503, 5 times in a row"):
-        load()
+    server.wrong = [(503, TOO_MANY, {})] * 5
+    with pytest.raises(SourceUnavailable, match=f"{path} answers 503, 5 times in a row"):
+        load(load_source(api), webhook)
+
+
+def test_bitrix24_refuses_as_it_does(server: Server, load: Load, clean_warehouse: Warehouse) -> None:
+    refusals: list[tuple[Answer, str]] = [
+        ((401, {"error": "INVALID_CREDENTIALS"}, {}), "asks who is there (401) at crm.item.list"),
+        ((403, {"error": "insufficient_scope"}, {}), "answers 403"),
+        ((400, {"error": "ENTITY_TYPE_NOT_SUPPORTED"}, {}), "answers 400"),
+        ((200, {"error": "x", "error_description": "y"}, {}), "no list at result.items"),
+        ((200, {"result": []}, {}), "no list at result.items"),
+        ((200, {"result": {"items": {"1": {}}}}, {}), "no list at result.items"),
+        ((200, {"result": {"items": [{"id": 1}]}}, {}), "no column updated_time"),
+        ((200, b'{"result": {"items": [', {}), "that is no JSON"),
+        (
+            (200, b"<html>renew your licence</html>", {"Content-Type": "text/html"}),
+            "text/html that is no JSON",
+        ),
+    ]
+    for answer, says in refusals:
+        server.wrong = [answer]
+        with pytest.raises(SourceError, match="bitrix24") as error:
+            load(load_source("bitrix24"), WEBHOOK)
+        assert says in str(error.value)
+        assert "secret" not in str(error.value) and "\n" not in str(error.value)
+    assert ask(clean_warehouse, "select to_regclass('raw_bitrix24.contacts')::text") == [(None,)]
+    row = {"id": 1, "updatedTime": "2026-09-01T12:00:00+03:00"}
+    server.wrong = [(200, {"result": {"items": [row]}, "next": 50}, {})] * 2
+    with pytest.raises(SourceError, match="the same page again"):
+        load(load_source("bitrix24"), WEBHOOK)
+
+
+def test_what_the_apis_send_passes_their_gates_and_what_is_wrong_does_not(
+    server: Server, load: Load, clean_warehouse: Warehouse
+) -> None:
+    def broken(api: str, webhook: str = "") -> dict[str, set[str]]:
+        """Table → the rules that what the API sends now breaks."""
+        load(load_source(api), webhook)
+        outcomes = {
+            table.name: run_gate(clean_warehouse, SUITES["raw", api, table.name], run_id="r")
+            for table in load_source(api).tables
+        }
+        for name, outcome in outcomes.items():
+            assert outcome.rows_checked == len(getattr(server, name))
+            assert outcome.rows_quarantined == sum(
+                not r.success for r in outcome.results if r.rows_quarantined
+            )
+        return {
+            name: {found.message.split("'")[1] for found in outcome.results if not found.success}
+            for name, outcome in outcomes.items()
+        }
+
+    embedded = {"_embedded": {"contacts": [{"id": 1}]}}
+    server.contacts = [contact(n) | {"is_deleted": False} for n in (1, 2)]
+    server.leads = [lead(1) | {"closed_at": None, "price": 100, "is_deleted": False} | embedded]
+    assert broken("amocrm") == {"contacts": set(), "leads": set()}
+    server.contacts = [
+        contact(1) | {"custom_fields_values": {"PHONE": "x"}},
+        contact(2) | {"created_at": "soon"},
+        contact(3),
+    ]
+    server.leads = [
+        lead(1) | {"price": "x"}, lead(2) | {"_embedded": "x"}, lead(3) | {"status_id": None}, lead(4)
+    ]  # fmt: skip
+    assert broken("amocrm") == {
+        "contacts": {"created_at is in seconds since 1970", "custom_fields_values is a list"},
+        "leads": {"a lead has its status", "a price is a number", "what a lead embeds is an object"},
+    }
+
+    at, phone = "2026-09-01T12:00:00+03:00", [{"typeId": "PHONE", "value": "+79161234567"}]
+    row = {"id": 1, "updatedTime": at, "createdTime": at, "birthdate": "", "fm": phone}
+    server.contacts = [row, row | {"id": 2, "birthdate": "1980-02-03T03:00:00+03:00", "fm": []}]
+    assert broken("bitrix24", WEBHOOK) == {"contacts": set()}
+    server.contacts = [
+        row | {"updatedTime": "2026-13-01"}, row | {"id": 2, "birthdate": "03.02.1980"},
+        row | {"id": 3, "fm": phone[0]}, row | {"id": 4},
+    ]  # fmt: skip
+    assert broken("bitrix24", WEBHOOK) == {
+        "contacts": {"updated_time is a time", "birthdate is a date", "fm is a list"}
+    }
 
 
 REFUSED: dict[str, tuple[Answer, str]] = {
@@ -286,14 +374,14 @@ def test_bitrix24_is_read_through_its_webhook(server: Server, load: Load, clean_
         }
         for number in range(1, 121)
     ]  # fmt: skip
-    done = load(load_source("bitrix24"), "/rest/1/secret")["contacts"]
+    done = load(load_source("bitrix24"), WEBHOOK)["contacts"]
     assert (done.rows_loaded, done.watermark_to) == (120, "2026-09-01T09:00:00+00:00")
     assert ask(
         clean_warehouse, "select json_array_length(fm::json) from raw_bitrix24.contacts where id = '120'"
     ) == [(2,)]
     server.wrong = [(404, {}, {})]
     with pytest.raises(SourceError) as error:
-        load(load_source("bitrix24"), "/rest/1/secret")
+        load(load_source("bitrix24"), WEBHOOK)
     assert "secret" not in str(error.value)
 
 
