@@ -14,6 +14,21 @@ from dagster_project.sources.reflect import Reflected
 CHUNK_ROWS = 50_000
 
 
+class UnreadableValue(Exception):
+    """A value that raw cannot take: its column, and why without the value."""
+
+    def __init__(self, column: str, why: str) -> None:
+        super().__init__(f"{column}: {why}")
+        self.column, self.why = column, why
+
+
+def unreadable(source: Source, table_name: str, column: str, why: str) -> SourceError:
+    return SourceError(
+        f"{source.name}: column {table_name}.{column} holds a value that cannot be read: {why}.",
+        "Mend the value at the source, or set the database's character set right.",
+    )
+
+
 def unreadable_column(
     source: Source, table_name: str, reflected: Reflected, engine: sa.Engine
 ) -> SourceError | None:
@@ -27,9 +42,5 @@ def unreadable_column(
         except (sa.exc.OperationalError, SourceUnavailable):
             return None  # the source is gone: that is the error, not a value
         except Exception as error:
-            return SourceError(
-                f"{source.name}: column {table_name}.{column.name} holds a value that cannot be read: "
-                f"{first_line(error)}.",
-                "Mend the value at the source, or set the database's character set right.",
-            )
+            return unreadable(source, table_name, column.name, first_line(error))
     return None

@@ -6,18 +6,23 @@ Belongs here: what differs between drivers. Does not belong here: what is read (
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
+
+CONNECT_TIMEOUT = {"connect_timeout": 10}
+POSTGRESQL = CONNECT_TIMEOUT | {
+    "options": "-c default_transaction_read_only=on -c timezone=UTC",
+    "client_encoding": "utf8",
+}
 
 
 def source_engine(url: URL) -> sa.Engine:
     """An engine that reads. Times without a zone arrive as the source writes them."""
-    arguments: dict[str, Any] = {"connect_timeout": 10}
+    arguments: dict[str, Any] = dict(CONNECT_TIMEOUT)
     if url.get_backend_name() == "postgresql":
-        arguments |= {
-            "options": "-c default_transaction_read_only=on -c timezone=UTC",
-            "client_encoding": "utf8",
-        }
+        arguments |= POSTGRESQL
     elif url.get_backend_name() == "mysql":
         arguments["charset"] = "utf8mb4"
         if url.get_driver_name() == "pymysql":
@@ -26,6 +31,17 @@ def source_engine(url: URL) -> sa.Engine:
     if url.get_backend_name() == "mysql":
         sa.event.listen(engine, "connect", _patient_and_read_only)
     return engine
+
+
+def libpq_address(url: URL) -> str | None:
+    """How libpq, and so ADBC, connects just as `source_engine` does; None where it cannot."""
+    if url.get_backend_name() != "postgresql" or url.get_driver_name() not in ("psycopg", "psycopg2"):
+        return None
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    try:
+        return make_conninfo("", **{**arguments, **POSTGRESQL})
+    except psycopg.ProgrammingError:
+        return None  # an argument that is the driver's own
 
 
 def _patient_and_read_only(connection: Any, _record: Any) -> None:

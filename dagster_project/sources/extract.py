@@ -27,7 +27,7 @@ from dagster_project.errors import C360Error, SourceError, WarehouseError
 from dagster_project.sources import files, keys, rest, window
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
-from dagster_project.sources.diagnose import unreadable_column
+from dagster_project.sources.diagnose import UnreadableValue, unreadable, unreadable_column
 from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
@@ -36,6 +36,7 @@ from dagster_project.sources.window import Window
 from dagster_project.warehouse import Warehouse, schema
 
 CHUNK_ROWS = 50_000
+FILE_BYTES = 4 << 20
 DELETED_AT = "_deleted_at"
 
 
@@ -302,6 +303,8 @@ def _resource(
 ) -> Any:
     from dlt.sources.sql_database import sql_table
 
+    from dagster_project.sources.arrow import ArrowLoader
+
     table = of.table
     where = of.where(source, reflected)
     absent = _absent(table, reflected)
@@ -322,6 +325,7 @@ def _resource(
         table=table.name,
         metadata=reflected[table.name].metadata,
         backend="pyarrow",
+        table_loader_class=ArrowLoader,
         chunk_size=CHUNK_ROWS,
         reflection_level="full_with_precision",
         query_adapter_callback=in_window,
@@ -387,6 +391,9 @@ def _run_dlt(
         RUNTIME__LOG_LEVEL="CRITICAL",  # its log lines may quote values
         NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID="true",
         EXTRACT__NEXT_ITEM_MODE="fifo",  # one table at a time: one connection, one chunk in memory
+        DATA_WRITER__COMPRESSION="lz4",
+        # Loading holds as much of a table in memory as one file has.
+        DATA_WRITER__FILE_MAX_BYTES=str(FILE_BYTES),
         LOAD__WORKERS="2",
         LOAD__RAISE_ON_MAX_RETRIES="2",
         DESTINATION__POSTGRES__CREATE_INDEXES="true",
@@ -434,11 +441,12 @@ def _cause(
 def _at_source(failed: Any, source: Source, reflected: Reflected, engine: sa.Engine) -> C360Error:
     from dlt.extract.exceptions import ResourceExtractionError
 
-    table = next(
-        (link.pipe_name for link in chain(failed) if isinstance(link, ResourceExtractionError)), None
-    )
-    unreadable = table and unreadable_column(source, table, reflected, engine)
-    return unreadable or translate(failed, source.name, engine.url, f"reading {table}")
+    links = chain(failed)
+    table = next((link.pipe_name for link in links if isinstance(link, ResourceExtractionError)), None)
+    if table and (met := next((link for link in links if isinstance(link, UnreadableValue)), None)):
+        return unreadable(source, table, met.column, met.why)
+    found = table and unreadable_column(source, table, reflected, engine)
+    return found or translate(failed, source.name, engine.url, f"reading {table}")
 
 
 def _no_space(source: Source, error: BaseException) -> WarehouseError | None:

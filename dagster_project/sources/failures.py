@@ -4,6 +4,8 @@ Belongs here: the one translation of driver errors into SourceError (permanent) 
 SourceUnavailable (worth a retry). Does not belong here: retrying.
 """
 
+import re
+
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
@@ -71,4 +73,4 @@ def first_line(error: BaseException) -> str:
         return f"bytes that are not {original.encoding}"
     lines = str(original).strip().splitlines()
     # "connection to server at … failed: FATAL:  password authentication failed" → its last clause.
-    return lines[0].rsplit("FATAL:", 1)[-1].strip().rstrip(".") if lines else type(original).__name__
+    return re.split("FATAL:|ERROR:", lines[0])[-1].strip().rstrip(".") if lines else type(original).__name__

@@ -63,6 +63,10 @@ class Shop:
         with self.warehouse.begin() as connection:
             return [tuple(row) for row in connection.execute(sa.text(query))]
 
+    def run_raw(self, statement: str) -> None:
+        with self.warehouse.begin() as connection:
+            connection.exec_driver_sql(statement)
+
 
 @pytest.fixture
 def new_database(warehouse: Warehouse) -> Iterator[Callable[[str], str]]:
