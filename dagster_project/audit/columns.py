@@ -3,6 +3,7 @@
 Belongs here: the guess, shown with every figure so that a reader can judge it. Does not belong here: figures.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -22,13 +23,18 @@ CARD_HEADER = re.compile(r"card_?(code|number|no)$", re.IGNORECASE)
 MOBILE = re.compile(r"\+?[78]?[\s(-]*9(?:[\s()-]*\d){9}")
 # Words of letters: a receipt's or a product's number is no name.
 WORDS = re.compile(r"[^\W\d_][^\d@]*")
-# Shares of a sample's values that must read as what the column is taken for.
-SURE, LIKELY = 0.8, 0.3
+# Phones and e-mails in one column: in plain text, or somewhere in JSON.
+CONTACT, CONTACTS = "contact", "contacts"
+BETWEEN = re.compile(r"[,;/|]| и | или ")
+# What of JSON's texts is an e-mail or a phone: a mobile number, or one with its prefix. Others are keys and codes.
+CONTACT_IN_JSON = re.compile(r"[^@\s]+@[^@\s]+|\+?[78]?[\s(-]*9([\s()-]*\d){9}|(\+|8)[\d\s()-]{10,18}")
+# Shares of a sample's values that must read as what the column is taken for; of a mixed one, each kind's least.
+SURE, LIKELY, SOME = 0.8, 0.3, 0.1
 FEWEST = 3  # without a header that says so
 
 
 def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Column → what it holds (one of NAMES, IDENTIFIERS or birth_date); other columns are left out.
+    """Column → what it holds (one of NAMES, IDENTIFIERS, birth_date, CONTACT or CONTACTS); others are left out.
 
     sample: column → some of its values, as text, without nulls. A name counts only beside an identifier or a date of
     birth: the `name` of a product or of a case is none.
@@ -53,6 +59,8 @@ def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def _identifier(table: str, column: str, values: Sequence[str]) -> str | None:
     if not values:
         return None
+    if len(values) >= FEWEST and (mixed := _mixed(values)):
+        return mixed
     for kind, header, name in (
         ("email", EMAIL_HEADER, column),
         ("phone", PHONE_HEADER, column),
@@ -67,6 +75,35 @@ def _identifier(table: str, column: str, values: Sequence[str]) -> str | None:
         return "email"
     mobiles = sum(MOBILE.fullmatch(value) is not None for value in values)
     return "phone" if mobiles >= SURE * len(values) else None
+
+
+def _mixed(values: Sequence[str]) -> str | None:
+    """CONTACT or CONTACTS where phones and e-mails stand in one column, or either in JSON."""
+    if sum(value[0] in "[{" for value in values) >= SURE * len(values):
+        with_contact = sum(any(CONTACT_IN_JSON.fullmatch(t) for t in _texts_in(value)) for value in values)
+        return CONTACTS if with_contact >= LIKELY * len(values) else None
+    parts = [part for value in values for part in BETWEEN.split(value) if part.strip()]
+    others = [part for part in parts if "@" not in part]
+    if not others or (emails := _share("email", parts)) < SOME:
+        return None
+    phones = _share("phone", others) * len(others) / len(parts)
+    return CONTACT if phones >= SOME and emails + phones >= SURE else None
+
+
+def _texts_in(written: str) -> list[str]:
+    """Every text in a JSON document; none where it is no JSON."""
+    try:
+        left = [json.loads(written)]
+    except ValueError:
+        return []
+    texts = []
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return texts
 
 
 def _are_names(values: Sequence[str]) -> bool:

@@ -4,14 +4,24 @@ Belongs here: what is counted and how. Does not belong here: reading (reading.py
 commands/audit.py), what makes a value valid or a placeholder (identity/).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
-from dagster_project.audit.columns import IDENTIFIERS, NAMES, holds
-from dagster_project.audit.reading import Extent, Reader, reader
+from dagster_project.audit.columns import (
+    BETWEEN,
+    CONTACT,
+    CONTACT_IN_JSON,
+    CONTACTS,
+    IDENTIFIERS,
+    NAMES,
+    holds,
+)
+from dagster_project.audit.reading import Reader, reader
 from dagster_project.errors import ConfigError
 from dagster_project.identity.engine import connect
 from dagster_project.identity.identifiers import canonical_values, spell
@@ -24,7 +34,10 @@ PLACEHOLDERS_SHOWN = 20
 
 @dataclass(frozen=True)
 class TableFigures:
-    """One table: its size, and from when to when its rows changed (as the source writes times)."""
+    """One table: its size, and from when to when its rows changed (as the source writes times).
+
+    rejected: what stands where a row should be; refused: files that could not be read, each with the reason.
+    """
 
     source: str
     table: str
@@ -33,12 +46,15 @@ class TableFigures:
     latest: str | None
     without_time: int
     is_card: bool  # it names people: a row is somebody's card
+    rejected: int = 0
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ColumnFigures:
     """One column that names people. valid and repeated are rows of those that are filled.
 
+    A column that mixes phones and e-mails is here once as each: filled are the rows that have one of the kind.
     valid: it can be read as what the column holds; None for names. repeated: another row of the column holds the same
     value, in whichever spelling. distinct counts spellings as one.
     """
@@ -52,6 +68,13 @@ class ColumnFigures:
     valid: int | None
     distinct: int
     repeated: int
+    is_mixed: bool = False
+
+    @property
+    def label(self) -> str:
+        """source.table.column, and which part of a mixed one."""
+        part = f" ({self.holds}s)" if self.is_mixed else ""
+        return f"{self.source}.{self.table}.{self.column}{part}"
 
 
 @dataclass(frozen=True)
@@ -117,9 +140,12 @@ def audit(
     sources: Iterable[tuple[Source, str]],
     company_phones: Iterable[str] = (),
     progress: Callable[[str], None] = lambda _: None,
+    secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    home: Path = Path(),
 ) -> Audit:
     """Audits sources, each with its URL. Reads every row of the columns that name people; memory stays flat.
 
+    secrets: of APIs, by source. home: where the tokens that an API gives are kept, as a refresh keeps them.
     Raises SourceError or SourceUnavailable for a source that cannot be read as declared.
     """
     sources = list(sources)
@@ -128,10 +154,14 @@ def audit(
     con = connect()
     try:
         con.execute(
-            "create table audited (source varchar, tbl varchar, col varchar, kind varchar, rid bigint, value varchar);"
+            "create table audited (source varchar, tbl varchar, col varchar, kind varchar, rid bigint, value varchar, "
+            "is_mixed boolean);"
             f"create table records (rid bigint, {', '.join(f'{name} {_type(name)}' for name in RECORD_COLUMNS)})"
         )
-        tables = [figures for source, url in sources for figures in _take(con, source, url, progress)]
+        tables: list[TableFigures] = []
+        for source, url in sources:
+            with reader(source, url, secrets.get(source.name, {}), home) as opened:
+                tables += _take(con, source, opened, progress)
         progress("comparing")
         con.execute("create table identifiers as select distinct rid, kind, value from audited")
         standardise(con)
@@ -149,29 +179,26 @@ def _type(column: str) -> str:
 
 
 def _take(
-    con: duckdb.DuckDBPyConnection, source: Source, url: str, progress: Callable[[str], None]
+    con: duckdb.DuckDBPyConnection, source: Source, opened: Reader, progress: Callable[[str], None]
 ) -> Iterable[TableFigures]:
-    with reader(source, url) as opened:
-        for table in source.tables:
-            progress(f"{source.name}.{table.name}")
-            extent = opened.extent(table)
-            kinds = holds(table.name, opened.sample(table)) if extent.rows else {}
-            if kinds:
-                _read(con, source, table, opened, kinds)
-            yield _figures(source, table, extent, kinds)
-
-
-def _figures(source: Source, table: Table, extent: Extent, kinds: dict[str, str]) -> TableFigures:
-    is_card = any(kind in NAMES for kind in kinds.values())
-    return TableFigures(
-        source.name, table.name, extent.rows, extent.earliest, extent.latest, extent.without_time, is_card
-    )
+    for table in source.tables:
+        progress(f"{source.name}.{table.name}")
+        extent = opened.extent(table)
+        kinds = holds(table.name, opened.sample(table)) if extent.rows else {}
+        if kinds:
+            _read(con, source, table, opened, kinds)
+        is_card = any(kind in NAMES for kind in kinds.values())
+        yield TableFigures(
+            source.name, table.name, extent.rows, extent.earliest, extent.latest, extent.without_time, is_card,
+            extent.beside.rejected, extent.beside.refused,
+        )  # fmt: skip
 
 
 def _read(
     con: duckdb.DuckDBPyConnection, source: Source, table: Table, opened: Reader, kinds: dict[str, str]
 ) -> None:
-    named = {kind: column for column, kind in kinds.items() if kind not in IDENTIFIERS}
+    apart = (*IDENTIFIERS, CONTACT, CONTACTS)
+    named = {kind: column for column, kind in kinds.items() if kind not in apart}
     # A click or a visit of nobody's is no card.
     is_filled = " or ".join(f"trim({_name(column)}) <> ''" for column in kinds)
     for rows in opened.portions(table, list(dict.fromkeys([*table.key, *kinds]))):
@@ -187,10 +214,30 @@ def _read(
         for column, kind in kinds.items():
             # Names too, so that their completeness is told; only identifiers are spelt and compared.
             con.execute(
-                f"insert into audited select {_text(source.name)}, {_text(table.name)}, {_text(column)}, {_text(kind)}, "
-                f"{rid}, trim({_name(column)}) from portion where trim({_name(column)}) <> ''"
+                f"insert into audited select {_text(source.name)}, {_text(table.name)}, {_text(column)}, kind, rid, value, "
+                f"{kind in (CONTACT, CONTACTS)} from ({_values(column, kind, rid)})"
             )
         con.unregister("portion")
+
+
+def _values(column: str, kind: str, rid: str) -> str:
+    """The query of what `column` of the portion holds: rid, kind, value; a mixed one's values in their parts."""
+    name = _name(column)
+    if kind == CONTACTS:
+        query = (
+            "select distinct doc.rid, trim(json_extract_string(leaf.atom, '$')) as value "
+            f"from (select {rid} as rid, case when json_valid({name}) then {name} end as json from portion) doc, "
+            "json_tree(doc.json) leaf where leaf.type = 'VARCHAR'"
+        )
+        wanted = f"regexp_full_match(value, {_text(CONTACT_IN_JSON.pattern)})"
+    elif kind == CONTACT:
+        parts = f"regexp_split_to_array({name}, {_text(BETWEEN.pattern)})"
+        query = f"select distinct rid, trim(part) as value from (select {rid} as rid, unnest({parts}) as part from portion)"
+        wanted = "value <> ''"
+    else:
+        return f"select {rid} as rid, {_text(kind)} as kind, trim({name}) as value from portion where trim({name}) <> ''"
+    split = "case when contains(value, '@') then 'email' else 'phone' end"
+    return f"select rid, {split} as kind, value from ({query}) where {wanted}"
 
 
 def _columns(con: duckdb.DuckDBPyConnection, tables: list[TableFigures]) -> list[ColumnFigures]:
@@ -198,14 +245,27 @@ def _columns(con: duckdb.DuckDBPyConnection, tables: list[TableFigures]) -> list
     size = {(figures.source, figures.table): figures.rows for figures in tables}
     found = con.execute(
         f"""
-        create or replace temp table spelt as
-        select w.source, w.tbl, w.col, w.kind, w.rid, coalesce(s.value, lower(w.value)) as value,
+        create or replace temp view read as
+        select w.source, w.tbl, w.col, w.kind, w.rid, w.is_mixed, coalesce(s.value, lower(w.value)) as value,
             case when w.kind in ({", ".join(map(_text, IDENTIFIERS))}) then s.value is not null end as is_valid
         from audited w left join spellings s on s.kind = w.kind and s.written = w.value and s.place = 1;
-        select source, tbl, col, kind, sum(uses), sum(case when is_valid then uses when not is_valid then 0 end),
-            count(*), coalesce(sum(uses) filter (uses > 1), 0)
-        from (select source, tbl, col, kind, value, is_valid, count(*) as uses from spelt group by all)
-        group by source, tbl, col, kind
+        -- Of a mixed column a row may have several values, or one twice: it counts once.
+        create or replace temp table spelt as
+        select * from read where not is_mixed union all select distinct * from read where is_mixed;
+        create or replace temp table filled as
+        select source, tbl, col, kind, is_mixed, count(*) as filled, sum(cast(is_valid as integer)) as valid
+        from (
+            select source, tbl, col, kind, is_mixed, rid, bool_or(is_valid) as is_valid from spelt
+            where is_mixed group by all
+            union all
+            select source, tbl, col, kind, is_mixed, rid, is_valid from spelt where not is_mixed
+        ) group by all;
+        select source, tbl, col, kind, any_value(filled), any_value(valid), count(*),
+            coalesce(sum(uses) filter (uses > 1), 0), is_mixed
+        from (
+            select source, tbl, col, kind, is_mixed, value, count(*) as uses from spelt group by all
+        ) join filled using (source, tbl, col, kind, is_mixed)
+        group by source, tbl, col, kind, is_mixed
         """
     ).fetchall()
     order = {(figures.source, figures.table): place for place, figures in enumerate(tables)}
@@ -220,8 +280,9 @@ def _columns(con: duckdb.DuckDBPyConnection, tables: list[TableFigures]) -> list
             None if valid is None else int(valid),
             distinct,
             int(repeated),
+            is_mixed,
         )
-        for source, table, column, kind, filled, valid, distinct, repeated in found
+        for source, table, column, kind, filled, valid, distinct, repeated, is_mixed in found
     ]
     return sorted(figures, key=lambda f: (order[f.source, f.table], f.holds, f.column))
 

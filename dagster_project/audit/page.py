@@ -52,7 +52,7 @@ def page(found: Audit, at: datetime) -> str:
         _table(
             ("column", "holds", "rows", "filled", "valid of these", "different", "met more than once"),
             (
-                (f"{c.source}.{c.table}.{c.column}", c.holds.replace("_", " "), c.rows, share(c.filled, c.rows),
+                (c.label, c.holds.replace("_", " "), c.rows, share(c.filled, c.rows),
                  "" if c.valid is None else share(c.valid, c.filled), c.distinct, share(c.repeated, c.filled))
                 for c in found.columns
             ),
@@ -67,9 +67,14 @@ def page(found: Audit, at: datetime) -> str:
         ),
         "<h2>Tables</h2>",
         _table(
-            ("table", "rows", "earliest change", "latest change", "rows without a time"),
-            ((f"{t.source}.{t.table}", t.rows, day(t.earliest), day(t.latest), t.without_time or "")
+            ("table", "rows", "earliest change", "latest change", "rows without a time", "what is no row"),
+            ((f"{t.source}.{t.table}", t.rows, day(t.earliest), day(t.latest), t.without_time or "", t.rejected or "")
              for t in found.tables),
+        ),
+        "<h2>Files that could not be read</h2>",
+        _table(
+            ("table", "file", "why"),
+            ((f"{t.source}.{t.table}", *refused.split(": ", 1)) for t in found.tables for refused in t.refused),
         ),
         "</body></html>",
     ]  # fmt: skip
@@ -158,7 +163,7 @@ def _complete(found: Audit) -> Any:
             ("empty", c.rows - c.filled),
         )
         rows += [
-            {"column": f"{c.source}.{c.table}.{c.column}", "place": place, "what": what, "rows": count,
+            {"column": c.label, "place": place, "what": what, "rows": count,
              "order": list(legend).index(what)}
             for what, count in parts
         ]  # fmt: skip

@@ -1,9 +1,10 @@
 """A source as it is, read and not loaded: how many rows, how fresh, a sample, and chosen columns in portions.
 
-Belongs here: the one way to ask a database and a folder of files. Does not belong here: what the answers mean.
+Belongs here: the one way to ask a database, a folder of files and an API. Does not belong here: what the answers mean.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from dagster_project.errors import C360Error, SourceError
-from dagster_project.sources import Source, Table, files
+from dagster_project.errors import C360Error
+from dagster_project.sources import Source, Table, files, rest
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import translate
@@ -26,6 +27,14 @@ SAMPLE_ROWS = 2_000
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What stands where rows should be, counted, and the files that could not be read, each with the reason."""
+
+    rejected: int = 0
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Extent:
     """Rows of a table, and the earliest and latest of its watermark as text; None where it has none."""
 
@@ -33,6 +42,7 @@ class Extent:
     earliest: str | None = None
     latest: str | None = None
     without_time: int = 0
+    beside: Beside = Beside()
 
 
 class Reader(Protocol):
@@ -48,18 +58,22 @@ class Reader(Protocol):
 
 
 @contextmanager
-def reader(source: Source, url: str) -> Iterator[Reader]:
-    """Opens a source. Raises SourceError or SourceUnavailable, as a refresh would."""
-    if source.medium == "api":
-        raise SourceError(
-            f"{source.name} is an API: the audit reads databases and files.", f"Leave {source.name} out."
-        )
-    if source.medium == "files":
+def reader(source: Source, url: str, secrets: Mapping[str, str], home: Path) -> Iterator[Reader]:
+    """Opens a source, as a refresh would. `secrets` are an API's; tokens that it gives are kept below `home`.
+
+    Raises SourceError or SourceUnavailable.
+    """
+    if source.medium != "database":
         with TemporaryDirectory() as folder, Delivery(source, Path(folder)) as delivery:
-            files.read(source, url, {}, delivery)
+            if source.medium == "api":
+                rejected = rest.read(rest.Api(source, url, secrets, home), {}, delivery)
+                beside = {name: Beside(count) for name, count in rejected.items()}
+            else:
+                readings = files.read(source, url, {}, delivery)
+                beside = {name: Beside(read.rejected, tuple(read.refused)) for name, read in readings.items()}
             for table in source.tables:
                 delivery.settle(table)
-            yield _Files(delivery)
+            yield _Delivered(delivery, beside)
         return
     place = make_url(url)
     engine = source_engine(place)
@@ -117,12 +131,16 @@ class _Database:
                 )
 
 
-class _Files:
-    def __init__(self, delivery: Delivery) -> None:
-        self._delivery = delivery
+class _Delivered:
+    """What files or an API handed over, and by table what they could not."""
+
+    def __init__(self, delivery: Delivery, beside: Mapping[str, Beside]) -> None:
+        self._delivery, self._beside = delivery, beside
 
     def extent(self, table: Table) -> Extent:
-        return Extent(self._delivery.count(table))
+        earliest, latest, without = self._delivery.span(table) if table.watermark else (None, None, 0)
+        rows = self._delivery.count(table)
+        return Extent(rows, _text(earliest), _text(latest), without, self._beside[table.name])
 
     def sample(self, table: Table) -> dict[str, list[str]]:
         for batch in self._delivery.batches(table):
@@ -137,9 +155,13 @@ class _Files:
 
 def _as_sample(columns: dict[str, Sequence[Any]]) -> dict[str, list[str]]:
     return {
-        name: [text for value in values if value is not None and (text := str(value).strip())]
+        name: [text for value in values if value is not None and (text := _written(value).strip())]
         for name, values in columns.items()
     }
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
 
 def _text(value: Any) -> str | None:

@@ -47,6 +47,8 @@ def audit(
             [(source, _url(settings, source)) for source in chosen],
             settings.company_phone_list,
             progress=status.update,
+            secrets={source.name: settings.source_secrets(source.name) for source in chosen},
+            home=settings.home,
         )
         if html is not None:
             from dagster_project.audit.page import page
@@ -85,11 +87,17 @@ def _url(settings: Settings, source: "Source") -> str:
 def _show(found: "Audit") -> None:
     from dagster_project.audit.page import OUTCOMES, day, share
 
-    tables = _table("Tables", "table", ">rows", "earliest change", "latest change", ">without a time")
+    tables = _table(
+        "Tables", "table", ">rows", "earliest change", "latest change", ">without a time", ">no rows"
+    )
+    refusals = _table("Files that could not be read", "table", "file", "why")
     for t in found.tables:
         tables.add_row(
-            f"{t.source}.{t.table}", f"{t.rows:,}", day(t.earliest), day(t.latest), f"{t.without_time or ''}"
-        )
+            f"{t.source}.{t.table}", f"{t.rows:,}", day(t.earliest), day(t.latest), f"{t.without_time or ''}",
+            f"{t.rejected or ''}",
+        )  # fmt: skip
+        for refused in t.refused:
+            refusals.add_row(f"{t.source}.{t.table}", *refused.split(": ", 1))
     columns = _table(
         "Columns that name people",
         *("column", "holds", ">filled", ">valid of these", ">different", ">met more than once"),
@@ -97,7 +105,7 @@ def _show(found: "Audit") -> None:
     for c in found.columns:
         valid = "" if c.valid is None else share(c.valid, c.filled)
         columns.add_row(
-            f"{c.source}.{c.table}.{c.column}", c.holds.replace("_", " "), share(c.filled, c.rows), valid,
+            c.label, c.holds.replace("_", " "), share(c.filled, c.rows), valid,
             f"{c.distinct:,}", share(c.repeated, c.filled),
         )  # fmt: skip
     cards = _table(
@@ -132,7 +140,7 @@ def _show(found: "Audit") -> None:
             f"{p.cards:,}",
             "" if p.people is None else f"{p.people:,}",
         )
-    for table in (tables, columns, cards, overlaps, nobody):
+    for table in (tables, refusals, columns, cards, overlaps, nobody):
         if table.row_count:
             console.print(table)
 

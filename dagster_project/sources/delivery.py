@@ -160,11 +160,21 @@ class Delivery:
         """The latest watermark that lies before `horizon`: a time in ISO 8601, or seconds since 1970."""
         assert table.watermark is not None
         return self._sql.execute(
-            "select max(moment) from (select coalesce(to_timestamp(try_cast(written as double)), "
-            f"try_cast(written as timestamptz)) as moment from (select {_name(table.watermark)} as written "
-            f"from {_name(table.name)})) where moment <= ?",
-            [horizon],
+            f"select max(moment) from ({self._moments(table)}) where moment <= ?", [horizon]
         ).fetchall()[0][0]
+
+    def span(self, table: Table) -> tuple[datetime | None, datetime | None, int]:
+        """The earliest and the latest watermark, and how many rows have none."""
+        return self._sql.execute(
+            f"select min(moment), max(moment), count(*) - count(moment) from ({self._moments(table)})"
+        ).fetchall()[0]
+
+    def _moments(self, table: Table) -> str:
+        assert table.watermark is not None
+        return (
+            "select coalesce(to_timestamp(try_cast(written as double)), try_cast(written as timestamptz)) as moment "
+            f"from (select {_name(table.watermark)} as written from {_name(table.name)})"
+        )
 
     def keys(self, table: Table) -> Iterator[tuple[str, ...]]:
         """The key of every row."""

@@ -173,7 +173,7 @@ def _extract_delivered(
     with TemporaryDirectory(dir=work_dir) as folder, Delivery(source, Path(folder)) as delivery:
         try:
             if source.medium == "api":
-                api = rest.Api(source, url, secrets, work_dir / "tokens" / f"{source.name}.json")
+                api = rest.Api(source, url, secrets, work_dir)
                 readings = _read_api(api, delivery, loads, warehouse)
             else:
                 readings = files.read(source, url, files.known(source, warehouse), delivery)

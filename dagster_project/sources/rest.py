@@ -28,13 +28,17 @@ _LINES = Files("pages", "jsonl")
 
 
 class Api:
-    """One API: its base URL and how a request proves who asks. `secrets` are the source's settings by name."""
+    """One API: its base URL and how a request proves who asks. `secrets` are the source's settings by name.
 
-    def __init__(self, source: Source, url: str, secrets: Mapping[str, str], tokens: Path) -> None:
+    Tokens that the API gives for others are kept below `home`: each serves once.
+    """
+
+    def __init__(self, source: Source, url: str, secrets: Mapping[str, str], home: Path) -> None:
         from dlt.sources.helpers.requests import Client
         from dlt.sources.helpers.rest_client import RESTClient
 
-        self.source, self.secrets, self.tokens = source, secrets, tokens
+        self.source, self.secrets = source, secrets
+        self.tokens = home / "tokens" / f"{source.name}.json"
         self.setting = f"C360_SOURCE_{source.name.upper()}"
         self.url = url.rstrip("/")
         session = Client(

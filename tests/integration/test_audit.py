@@ -168,10 +168,56 @@ def test_a_database_gives_the_same_figures_with_the_times_of_its_rows(
         ("loyalty_card_number", ["2900 0001", "2900 0002", "2900 0003"], "loyalty_card"),
         ("mobile", ["89161234567"], "phone"),
         ("contact", ["89161234567"], None),
+        ("contact", ["89161234567", "a.b@ya.ru", "8 (495) 123-45-67, c@mail.ru"], "contact"),
+        ("email", ["a.b@ya.ru", "89161234567", "c@mail.ru"], "contact"),
+        ("email", ["a.b@ya.ru", "c@mail.ru", "d@mail.ru", "нет"], "email"),
+        ("note", ["a.b@ya.ru", "просил скидку", "89161234567"], None),
+        (
+            "fields",
+            ['[{"code": "PHONE", "values": [{"value": "+79161234567"}]}]', "[]", '{"a": "x@y.ru"}'],
+            "contacts",
+        ),
+        ("fields", ['[{"code": "SIZE", "values": [{"value": "4601234567890"}]}]', "[]", "{"], None),
     ],
 )
 def test_what_a_column_holds(header: str, values: list[str], kind: str | None) -> None:
     assert holds("t", {header: values}).get(header) == kind
+
+
+def test_a_column_of_phones_and_emails_is_counted_as_each(tmp_path: Path) -> None:
+    nested = '[{"code": "PHONE", "values": [{"value": "+7 916 234-17-89"}, {"value": "89034812637"}]}]'
+    rows = [
+        ("id", "name", "contact", "fields"),
+        ("1", "Анна Белова", "8 916 234-17-89, anna@ya.ru", nested),
+        ("2", "Пётр Громов", "+7 903 481 26 37", '[{"values": [{"value": "petr@ya.ru"}]}]'),
+        ("3", "Олег Синицын", "oleg@ya.ru и OLEG@ya.ru", "[]"),
+        ("4", "Мария Котова", "8 912 406-13-28; 8 (495) 640-38-52", ""),
+        ("5", "Дарья Серова", "anna@ya.ru", "{"),
+        ("6", "Игорь Серов", "спросить 5", "[]"),
+    ]
+    with (tmp_path / "people.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (tmp_path / "people-2.csv").write_text("id;name\n", encoding="utf-8")
+    with (tmp_path / "people.csv").open("a", encoding="utf-8") as file:
+        file.write("7,short\n")
+    people = Table("people", ("id",), (), files=Files("people*.csv", "csv"))
+    found = audit([(Source("crm", "other", "People", (people,)), tmp_path.as_uri())])
+    counted = {c.label: (c.rows, c.filled, c.valid, c.distinct, c.repeated) for c in found.columns}
+    assert counted == {
+        "crm.people.contact (emails)": (6, 3, 3, 2, 2),
+        "crm.people.fields (emails)": (6, 1, 1, 1, 0),
+        "crm.people.name": (6, 6, None, 6, 0),
+        "crm.people.contact (phones)": (6, 4, 3, 5, 0),
+        "crm.people.fields (phones)": (6, 1, 1, 2, 0),
+    }
+    assert found.cards == [
+        CardFigures("crm", 6, known_elsewhere=0, twin_here=3, alone=2, by_name=1, unlinkable=0, with_twin=3)
+    ]
+    (figures,) = found.tables
+    assert (figures.rejected, figures.refused) == (1, ("people-2.csv: it has no column id",))
+    written = page(found, dt.datetime.now(dt.UTC))
+    assert "people-2.csv</td><td>it has no column id" in written
+    assert "crm.people.contact (phones)" in written and "@" not in written.replace("@media", "")
 
 
 def test_a_name_counts_beside_an_identifier_only_and_is_made_of_words() -> None:

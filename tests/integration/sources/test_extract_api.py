@@ -1,5 +1,6 @@
 """Extraction from REST APIs into a real warehouse, against a server that behaves as amoCRM and Bitrix24 do."""
 
+import datetime as dt
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.audit import audit
 from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.errors import ConfigError, SourceError, SourceUnavailable
 from dagster_project.quality import load_suites, run_gate
@@ -400,6 +402,31 @@ def test_a_whole_list_shows_what_is_gone(server: Server, load: Load, clean_wareh
     server.contacts = []
     with pytest.raises(SourceError, match="returns no rows where there were 298"):
         load(source)
+
+
+def test_the_audit_reads_an_api_and_keeps_only_its_token(server: Server, tmp_path: Path) -> None:
+    server.contacts = [
+        contact(n, NOW + n) | {"first_name": "Анна", "last_name": "Белова"} for n in range(1, 301)
+    ]
+    server.contacts[0] |= {"id": None}
+    server.leads = [lead(1)]
+    found = audit(
+        [(load_source("amocrm"), f"http://127.0.0.1:{server.port}")],
+        secrets={"amocrm": {"refresh_token": "first", "client_secret": "s3cret"}},
+        home=tmp_path,
+    )
+    contacts, leads = found.tables
+    assert (contacts.rows, contacts.rejected, contacts.is_card, leads.rows) == (299, 1, True, 1)
+    assert contacts.latest == str(dt.datetime.fromtimestamp(NOW + 300, dt.UTC))
+    phones = next(c for c in found.columns if c.is_mixed)
+    assert phones.label == "amocrm.contacts.custom_fields_values (phones)"
+    assert (phones.filled, phones.valid, phones.distinct) == (299, 299, 299)
+    assert [(c.cards, c.alone) for c in found.cards] == [(299, 299)]
+    # The token that was given serves once: a refresh goes on with the next one.
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["amocrm.json"]
+    server.wrong = [(403, {}, {})]
+    with pytest.raises(SourceError, match="answers 403"):
+        audit([(load_source("bitrix24"), f"http://127.0.0.1:{server.port}{WEBHOOK}")])
 
 
 @pytest.mark.parametrize(
