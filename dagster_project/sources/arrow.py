@@ -54,11 +54,8 @@ class ArrowLoader(TableLoader):
             if raw is None or (batches := self._begin(raw, opened)) is None:
                 yield from super().load_rows(backend_kwargs or {})
                 return
-            ahead = opened.enter_context(ThreadPoolExecutor(1))
             try:
-                coming = ahead.submit(next, batches, None)
-                while (batch := coming.result()) is not None:
-                    coming = ahead.submit(next, batches, None)  # comes while dlt writes this one
+                for batch in batches:
                     yield _as_in_raw(batch, raw)
             except adbc.Error as error:
                 met = psycopg.errors.lookup(error.sqlstate) if error.sqlstate else psycopg.OperationalError
@@ -80,7 +77,8 @@ class ArrowLoader(TableLoader):
             if not all(map(_is_readable, reader.schema.types, raw.types)):
                 return None
             batches = iter(reader)
-            return itertools.chain(list(itertools.islice(batches, 1)), batches)
+            first = list(itertools.islice(batches, 1))
+            return _read_ahead(itertools.chain(first, batches), cursor, opened)
         except adbc.Error:
             return None
 
@@ -100,6 +98,24 @@ class ArrowLoader(TableLoader):
     def _sql(self) -> str:
         dialect = postgresql.dialect(paramstyle="named")  # others double the % of a name
         return str(self.make_query().compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _read_ahead(
+    batches: Iterator[pa.RecordBatch], cursor: adbc.Cursor, opened: contextlib.ExitStack
+) -> Iterator[pa.RecordBatch]:
+    """The batches; while dlt writes one, the next is on its way."""
+    thread = opened.enter_context(ThreadPoolExecutor(1))
+    coming = thread.submit(next, batches, None)
+
+    def give_up() -> None:
+        if not coming.done():
+            with contextlib.suppress(adbc.Error):
+                cursor.adbc_cancel()
+
+    opened.callback(give_up)
+    while (batch := coming.result()) is not None:
+        coming = thread.submit(next, batches, None)
+        yield batch
 
 
 def _is_readable(given: pa.DataType, raw: pa.DataType) -> bool:

@@ -35,7 +35,7 @@ from dagster_project.sources.widen import widen
 from dagster_project.sources.window import Window
 from dagster_project.warehouse import Warehouse, schema
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 10_000
 FILE_BYTES = 4 << 20
 DELETED_AT = "_deleted_at"
 

@@ -1,5 +1,6 @@
 """PostgreSQL read over ADBC: the same raw tables as SQLAlchemy's reading gives, and the same errors."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from dagster_project.errors import SourceError, SourceUnavailable
 from dagster_project.sources import Table
 from dagster_project.sources.arrow import ArrowLoader
-from dagster_project.sources.engine import libpq_address
+from dagster_project.sources.engine import libpq_address, source_engine
 from tests.integration.sources.conftest import SHOP, Shop
 
 EVERY_TYPE = """
@@ -145,6 +146,26 @@ def test_a_reading_that_breaks_off_is_told_as_by_psycopg(
     assert type(broken.value) is error
     assert says in str(broken.value)
     assert "COPY" not in str(broken.value)
+
+
+def test_a_reading_that_is_given_up_does_not_wait_for_the_source(shop: Shop) -> None:
+    shop.run(
+        "create function sleepy() returns int language sql stable as 'select 1 from pg_sleep(120)'; "
+        "create view slow as select i as id, repeat('x', 1000) as note, "
+        "case when i = 15000 then sleepy() end as broken from generate_series(1, 20000) i"
+    )
+    engine = source_engine(sa.make_url(shop.url))
+    table = sa.Table("slow", sa.MetaData(), autoload_with=engine)
+    columns: Any = {
+        name: {"name": name, "data_type": "text" if name == "note" else "bigint"}
+        for name in table.c.keys()  # noqa: SIM118
+    }
+    started = time.monotonic()
+    rows = ArrowLoader(engine, "pyarrow", table, columns).load_rows()
+    assert len(next(rows)) > 1000
+    rows.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 30
+    engine.dispose()
 
 
 def test_adbc_reads_in_a_session_that_cannot_write(shop: Shop) -> None:
