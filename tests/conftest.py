@@ -40,10 +40,15 @@ def warehouse(settings: Settings) -> Warehouse:
 @pytest.fixture
 def clean_warehouse(warehouse: Warehouse) -> Warehouse:
     """The warehouse with every schema of ours empty."""
+    empty(warehouse)
+    return warehouse
+
+
+def empty(warehouse: Warehouse) -> None:
+    """Empties every schema of ours."""
     sources = list(source_contracts())
     with warehouse.begin() as connection:
         raw = [schema.raw_schema(source) for source in sources]
         for name in (*schema.SCHEMAS, *raw, *(f"{name}_staging" for name in raw)):
             connection.execute(sa.text(f"drop schema if exists {name} cascade"))
         schema.prepare(connection, sources)
-    return warehouse

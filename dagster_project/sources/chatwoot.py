@@ -10,7 +10,12 @@ from dagster_project.sources.declaration import Deletes, Source, Table, columns
 
 
 def _table(
-    name: str, needs: str, optional: str = "", deletes: Deletes = "compared", is_narrow: bool = False
+    name: str,
+    needs: str,
+    optional: str = "",
+    contact: str = "",
+    deletes: Deletes = "compared",
+    is_narrow: bool = False,
 ) -> Table:
     return Table(
         name,
@@ -20,6 +25,7 @@ def _table(
         look_back=timedelta(hours=6),
         needs=columns(f"{needs} created_at"),
         optional=columns(optional),
+        refers={contact: "contacts"} if contact else {},
         deletes=deletes,
         is_narrow=is_narrow,
     )
@@ -34,19 +40,22 @@ SOURCE = Source(
         _table("users", "name", is_narrow=True),
         _table("inboxes", "name channel_type"),
         _table("contacts", "name middle_name last_name email phone_number identifier country_code"),
-        _table("contact_inboxes", "contact_id inbox_id source_id"),
+        _table("contact_inboxes", "inbox_id source_id", contact="contact_id"),
         _table(
             "conversations",
-            "display_id inbox_id contact_id status priority assignee_id",
+            "display_id inbox_id status priority assignee_id",
             optional="cached_label_list first_reply_created_at",
+            contact="contact_id",
         ),
         _table(
             "messages",
-            "conversation_id inbox_id message_type content_type content private status sender_type sender_id",
+            "conversation_id inbox_id message_type content_type content private status sender_type",
+            contact="sender_id",
         ),
         _table(
             "csat_survey_responses",
-            "conversation_id message_id contact_id assigned_agent_id rating feedback_message",
+            "conversation_id message_id assigned_agent_id rating feedback_message",
+            contact="contact_id",
         ),
         # Written once, with the moment at which a conversation was resolved.
         _table("reporting_events", "name conversation_id event_end_time", deletes="kept"),

@@ -151,6 +151,8 @@ class Table:
     watermark  the column that grows with every change of a row; None: see `follows`, or read whole
     look_back  how far before the last watermark each refresh reads again (rows that land late);
                look_back_numbers: the same where the watermark is a number
+    refers     a column → the table whose key it holds: when a row of that goes, as the loser of a merge, the rows
+               that held it are read again, for merges re-point rows without moving their watermark
     deletes    soft: the source marks them; compared: key sets are compared and what is gone gets a
                tombstone; kept: rows that leave the source (rotation) stay in the warehouse
     files      the files that hold it. Only new and changed ones are read; with `compared` the folder is the
@@ -167,6 +169,7 @@ class Table:
     optional: tuple[str, ...] = ()
     watermark: str | None = None
     follows: Follows | None = None
+    refers: Mapping[str, str] = field(default_factory=dict)
     look_back: timedelta = timedelta(hours=1)
     look_back_numbers: int = 0
     deletes: Deletes = "soft"
@@ -241,7 +244,7 @@ class Table:
     @property
     def required_columns(self) -> tuple[str, ...]:
         extra = (self.watermark,) if self.watermark else (self.follows.column,) if self.follows else ()
-        return tuple(dict.fromkeys((*self.key, *extra, *self.needs)))
+        return tuple(dict.fromkeys((*self.key, *extra, *self.needs, *self.refers)))
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,13 @@ class Source:
         for table in self.tables:
             if table.follows:
                 self.leader(table)
+            for column, name in table.refers.items():
+                referred = self.table(name)
+                if self.medium != "database" or referred.deletes != "compared" or len(referred.key) != 1:
+                    raise ConfigError(
+                        f"Source {self.name}: {table.name}.{column} refers to {name}.",
+                        "Only a database's table with one key column and `deletes` compared can be referred to.",
+                    )
 
     @property
     def medium(self) -> Medium:
@@ -299,6 +309,15 @@ class Source:
                 f"Source {self.name}: {table.name} is followed and has no watermark.", "Give it one."
             )
         return table
+
+    @property
+    def parents_first(self) -> list[Table]:
+        """The tables, each after the one that it follows."""
+
+        def depth(table: Table) -> int:
+            return 1 + depth(self.table(table.follows.parent)) if table.follows else 0
+
+        return sorted(self.tables, key=depth)
 
 
 def columns(names: str) -> tuple[str, ...]:

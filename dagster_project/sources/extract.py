@@ -10,7 +10,7 @@ moved it, so the next one reads the same rows again; merging by key makes that h
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,11 +32,12 @@ from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
 from dagster_project.sources.widen import widen
-from dagster_project.sources.window import Window
+from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse, schema
 
 CHUNK_ROWS = 10_000
 FILE_BYTES = 4 << 20
+MOST_PICKED = 5_000  # rows named by their keys in one question; for more the whole table is read
 DELETED_AT = "_deleted_at"
 
 
@@ -112,23 +113,34 @@ def extract(
                     _refuse_emptied(source, load, warehouse)
                 if not load.rows_at_source:
                     _make_empty_table(source, table, reflected, warehouse)
-        resources = [
-            _resource(
-                engine, source, windows[t.name], reflected, loads[t.name], _holds_rows(source, t, warehouse)
+
+        def read(those: Iterable[Window | Picked]) -> str | None:
+            resources = [
+                _resource(
+                    engine,
+                    source,
+                    of,
+                    reflected,
+                    loads[of.table.name],
+                    _holds_rows(source, of.table, warehouse),
+                )
+                for of in those
+            ]
+            return _run_dlt(
+                source,
+                resources,
+                loads,
+                warehouse,
+                work_dir,
+                lambda f: _at_source(f, source, reflected, engine),
             )
-            for t in source.tables
-        ]
-        load_id = _run_dlt(
-            source, resources, loads, warehouse, work_dir, lambda f: _at_source(f, source, reflected, engine)
-        )
+
+        load_id = read(windows[table.name] for table in source.parents_first)
         grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
         keys.index(source, grown, warehouse)
         with engine.connect() as connection:
-            for table in source.tables:
-                if table.deletes == "compared":
-                    load = loads[table.name]
-                    rows = keys.at_source(table, reflected, connection)
-                    load.tombstones, load.returned = keys.compare(source, table, rows, warehouse, on_keys)
+            picked = _beyond_windows(source, loads, load_id, reflected, connection, warehouse, on_keys)
+        load_id = (read(picked) if picked else None) or load_id
     except C360Error:
         raise
     except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
@@ -136,6 +148,39 @@ def extract(
     finally:
         engine.dispose()
     return _finished(source, loads, load_id, warehouse, progress)
+
+
+def _beyond_windows(
+    source: Source,
+    loads: dict[str, TableLoad],
+    load_id: str | None,
+    reflected: Reflected,
+    connection: sa.Connection,
+    warehouse: Warehouse,
+    on_keys: keys.OnKeys,
+) -> list[Picked]:
+    """What the whole key sets tell: tombstones are set, and rows are named that no window showed.
+
+    These are rows that came with an old watermark or came back, and rows that a merge re-pointed.
+    """
+    unread: dict[str, set[tuple]] = {table.name: set() for table in source.tables}
+    for table in source.tables:
+        load = loads[table.name]
+        if table.deletes == "compared" or load.rows_at_source > keys.count_held(source, table, warehouse):
+            compared = keys.compare(
+                source, table, keys.at_source(table, reflected, connection), warehouse, on_keys
+            )
+            load.tombstones, load.returned = compared.gone, compared.returned
+            unread[table.name].update(compared.unread)
+        if table.follows and table.deletes != "compared" and load_id:
+            load.tombstones += keys.bury_children(source, table, load_id, warehouse)
+    for table in source.tables:
+        unread[table.name].update(keys.referring_to_gone(source, table, warehouse))
+    return [
+        Picked(table, sorted(found) if len(found) <= MOST_PICKED else None)
+        for table in source.parents_first
+        if (found := unread[table.name])
+    ]
 
 
 def _finished(
@@ -205,9 +250,9 @@ def _extract_delivered(
             for table in source.tables:
                 if table.deletes == "compared" and readings[table.name].is_whole:
                     load = loads[table.name]
-                    load.tombstones, load.returned = keys.compare(
+                    load.tombstones = keys.compare(
                         source, table, delivery.keys(table), warehouse, on_keys
-                    )
+                    ).gone
             with warehouse.begin() as connection:
                 files.finish(source, readings, delivery, load_id, connection)
         except (OSError, sa.exc.SQLAlchemyError) as error:
@@ -299,7 +344,12 @@ def _holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
 
 
 def _resource(
-    engine: sa.Engine, source: Source, of: Window, reflected: Reflected, load: TableLoad, holds_rows: bool
+    engine: sa.Engine,
+    source: Source,
+    of: Window | Picked,
+    reflected: Reflected,
+    load: TableLoad,
+    holds_rows: bool,
 ) -> Any:
     from dlt.sources.sql_database import sql_table
 
@@ -417,7 +467,7 @@ def _run_dlt(
     normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     counts = normalized.row_counts if normalized else {}
     for name, load in loads.items():
-        load.rows_loaded = counts.get(name, 0)
+        load.rows_loaded += counts.get(name, 0)
     return info.loads_ids[0] if info.loads_ids else None
 
 

@@ -4,6 +4,7 @@ Belongs here: the two questions that only the whole key set answers. Does not be
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -70,67 +71,139 @@ def at_source(table: Table, reflected: Reflected, connection: sa.Connection) -> 
     return connection.execution_options(yield_per=CHUNK_ROWS).execute(sa.select(*columns))
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Rows now gone, rows back, and the keys of rows that the source holds and raw does not (those back too)."""
+
+    gone: int
+    returned: int
+    unread: list[tuple]
+
+
 def compare(
     source: Source,
     table: Table,
     rows: Iterable[Sequence[Any]],
     warehouse: Warehouse,
     on_keys: OnKeys,
-) -> tuple[int, int]:
-    """Sets and lifts tombstones of one table by its whole key set, `rows`: (rows now gone, rows back).
+) -> Compared:
+    """Compares one table with its whole key set, `rows`. What is gone gets its tombstone if deletes are compared.
 
+    A row that is back keeps its tombstone until it is read: it may have changed meanwhile.
     `on_keys` may use the key set too, in the same transaction, while it stands in a temporary table.
     """
     raw = schema.raw_schema(source.name)
+    loaded = f'{raw}."{table.name}"'
+    same = _same(table)
+    gone = 0
     with warehouse.engine.connect() as target, target.begin():
         driver = target.connection.driver_connection
         assert driver is not None
         with driver.cursor() as cursor:
             _copy_keys(cursor, raw, table, rows)
-            same = pgsql.SQL(" and ").join(
-                pgsql.SQL("s.{0} = r.{0}").format(pgsql.Identifier(name)) for name in table.key
+            if table.deletes == "compared":
+                gone = cursor.execute(
+                    f"update {loaded} r set _deleted_at = now() "
+                    f"where r._deleted_at is null and not exists (select from source_keys s where {same})"
+                ).rowcount
+            unread = cursor.execute(
+                _not_here(cursor, source, table, "s.*", "and r._deleted_at is null")
+            ).fetchall()
+            returned = cursor.execute(
+                f"select count(*) from {loaded} r join source_keys s on {same} where r._deleted_at is not null"
+            ).fetchone()
+        if table.deletes == "compared":
+            on_keys(target, raw, table.name, table.key, "source_keys")
+    return Compared(gone, (returned or (0,))[0], unread)
+
+
+def bury_children(source: Source, table: Table, load_id: str, warehouse: Warehouse) -> int:
+    """Sets the tombstones of rows whose parent came with `load_id` without them; how many.
+
+    All that follows a parent is read with it: what was not is gone. (A cart's row that became the order's, say.)
+    """
+    assert table.follows is not None
+    raw = schema.raw_schema(source.name)
+    with warehouse.begin() as connection:
+        return connection.execute(
+            sa.text(
+                f'update {raw}."{table.name}" c set _deleted_at = now() from {raw}."{table.follows.parent}" p '
+                f'where p._dlt_load_id = :load_id and c."{table.follows.column}" = p."{table.follows.parent_column}" '
+                "and c._deleted_at is null and c._dlt_load_id is distinct from :load_id"
+            ),
+            {"load_id": load_id},
+        ).rowcount
+
+
+def referring_to_gone(source: Source, table: Table, warehouse: Warehouse) -> list[tuple]:
+    """The keys of live rows that refer to a row which left the source since the last finished load."""
+    raw = schema.raw_schema(source.name)
+    key = ", ".join(f'r."{name}"' for name in table.key)
+    found: list[tuple] = []
+    with warehouse.begin() as connection:
+        for column, name in table.refers.items():
+            rows = connection.execute(
+                sa.text(
+                    f'select {key} from {raw}."{table.name}" r join {raw}."{name}" p '
+                    f'on r."{column}"::text = p."{source.table(name).key[0]}"::text '
+                    "where r._deleted_at is null and p._deleted_at > (select finished_at "
+                    "from ops.extraction_watermarks where source = :source and table_name = :name)"
+                ),
+                {"source": source.name, "name": name},
             )
-            statement = """
-                update {raw} r set _deleted_at = {now}
-                where r._deleted_at is {state} and {negation} exists (select from source_keys s where {same})
-                """
-            counts = []
-            for now, state, negation in (("now()", "null", "not"), ("null", "not null", "")):
-                cursor.execute(
-                    pgsql.SQL(statement).format(
-                        raw=pgsql.Identifier(raw, table.name),
-                        now=pgsql.SQL(now),
-                        state=pgsql.SQL(state),
-                        negation=pgsql.SQL(negation),
-                        same=same,
+            found += rows.tuples().all()
+    return found
+
+
+def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
+    """How many rows raw and quarantine hold together, tombstones apart."""
+    loaded = f'{schema.raw_schema(source.name)}."{table.name}"'
+    held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
+    with warehouse.begin() as connection:
+        count = connection.scalar(sa.text(f"select count(*) from {loaded} where _deleted_at is null")) or 0
+        if connection.scalar(sa.text("select to_regclass(:held)"), {"held": held}):
+            count += (
+                connection.scalar(
+                    sa.text(
+                        f"select count(*) from {held} q where not exists "
+                        f"(select from {loaded} r where {schema.row_key(table.key, 'r')} = q.row_key)"
                     )
                 )
-                counts.append(cursor.rowcount)
-        on_keys(target, raw, table.name, table.key, "source_keys")
-    return counts[0], counts[1]
+                or 0
+            )
+    return count
 
 
 def count_new(source: Source, table: Table, rows: Iterable[Sequence[Any]], warehouse: Warehouse) -> int:
     """How many of the keys `rows` stand neither in the raw table nor in its quarantine yet."""
     raw = schema.raw_schema(source.name)
-    held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
-    key = schema.row_key(table.key, "s")
-    loaded = f'{raw}."{table.name}"'
-    same = " and ".join(f's."{name}" = r."{name}"' for name in table.key)
     with warehouse.engine.connect() as target, target.begin():
         driver = target.connection.driver_connection
         assert driver is not None
         with driver.cursor() as cursor:
-            if not _exists(cursor, loaded):
+            if not _exists(cursor, f'{raw}."{table.name}"'):
                 return sum(1 for _ in rows)
             _copy_keys(cursor, raw, table, rows)
-            question = (
-                f"select count(*) from source_keys s where not exists (select from {loaded} r where {same})"
-            )
-            if _exists(cursor, held):
-                question += f" and not exists (select from {held} q where q.row_key = {key})"
-            cursor.execute(question)
+            cursor.execute(_not_here(cursor, source, table, "count(*)"))
             return int((cursor.fetchone() or (0,))[0])
+
+
+def _not_here(cursor: psycopg.Cursor, source: Source, table: Table, what: str, state: str = "") -> str:
+    """The question for `what` of the source_keys that stand neither in raw (in that `state`) nor in quarantine."""
+    held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
+    question = (
+        f"select {what} from source_keys s where not exists "
+        f'(select from {schema.raw_schema(source.name)}."{table.name}" r where {_same(table)} {state})'
+    )
+    if _exists(cursor, held):
+        question += (
+            f" and not exists (select from {held} q where q.row_key = {schema.row_key(table.key, 's')})"
+        )
+    return question
+
+
+def _same(table: Table) -> str:
+    return " and ".join(f's."{name}" = r."{name}"' for name in table.key)
 
 
 def _exists(cursor: psycopg.Cursor, relation: str) -> bool:

@@ -4,6 +4,7 @@ Belongs here: ops.extraction_watermarks and the WHERE clause made of it. Does no
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,6 @@ from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.reflect import Reflected
 from dagster_project.warehouse import Warehouse
 
-# A value from the future must not become the watermark: nothing would be read until that day.
-CLOCK_SKEW = dt.timedelta(days=1)
 # A time before it is none (MySQL's zero date): rows without a watermark are read each time.
 NO_TIME = dt.datetime(1970, 1, 1)
 
@@ -24,6 +23,26 @@ create table if not exists ops.extraction_watermarks (
     rows_at_source bigint, load_id text, finished_at timestamptz not null default now(),
     primary key (source, table_name)
 )"""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The rows of `table` with these `keys`; everything where None."""
+
+    table: Table
+    keys: Sequence[Sequence[Any]] | None
+
+    def where(self, source: Source, reflected: Reflected) -> sa.ColumnElement[bool] | None:
+        if self.keys is None:
+            return None
+        columns = [reflected[self.table.name].c[name] for name in self.table.key]
+        keys = [
+            tuple(_as_held(value, column) for value, column in zip(key, columns, strict=True))
+            for key in self.keys
+        ]
+        if len(columns) == 1:
+            return columns[0].in_([value for (value,) in keys])
+        return sa.tuple_(*columns).in_(keys)
 
 
 @dataclass(frozen=True)
@@ -134,8 +153,12 @@ def parse(text: str, column: sa.Column) -> Any:
 
 
 def horizon() -> dt.datetime:
-    """The latest time (UTC) that a watermark may have. A naive clock's zone is within the skew allowed."""
-    return dt.datetime.now(dt.UTC) + CLOCK_SKEW
+    """The latest time (UTC) that a watermark may have.
+
+    One from the future would hide what a clock that is set right again writes. A naive clock east of UTC only
+    has its last hours read twice.
+    """
+    return dt.datetime.now(dt.UTC)
 
 
 def as_text(value: Any) -> str | None:
@@ -147,6 +170,12 @@ def as_text(value: Any) -> str | None:
         if value is None
         else str(value)
     )
+
+
+def _as_held(value: Any, column: sa.Column) -> Any:
+    """A key of raw as its source's column takes it: raw has a UUID as text."""
+    kind = column.type.python_type
+    return kind(value) if isinstance(value, str) and kind is not str else value
 
 
 def _less_look_back(value: Any, leader: Table) -> Any:

@@ -41,6 +41,10 @@ def test_required_columns_are_key_change_and_needs_once_each() -> None:
             ),
             "follows itself",
         ),
+        (
+            lambda: source(ORDERS, Table("calls", ("id",), (), refers={"order_id": "orders"})),
+            "refers to orders",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_named(make, says: str) -> None:
