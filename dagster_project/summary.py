@@ -247,6 +247,21 @@ def _unexplained(connection: sa.Connection, run_id: str, figures: Figures) -> No
                 {"run_id": run_id},
             )
         ]
+    if figures.sources and _exists(connection, "ops.loads"):
+        figures.unexplained += [
+            f"{row.source}.{row.table_name}: of {row.rows_read:,} rows that load {row.load_id} read, "
+            f"{row.rows_lost:,} did not arrive in raw"
+            if row.rows_lost
+            else f"{row.source}.{row.table_name}: the sum of {row.amount_column} that load {row.load_id} read "
+            "is another in raw"
+            for row in connection.execute(
+                sa.text(
+                    "select * from ops.loads where run_id = :run_id and (rows_lost <> 0 "
+                    "or amount_read is distinct from amount_arrived) order by source, table_name"
+                ),
+                {"run_id": run_id},
+            )
+        ]
     if figures.marts and _exists(connection, "marts.reconciliation"):
         figures.unexplained += [
             f"{source}.{table}: {count:,} rows are unexplained ({stage})"

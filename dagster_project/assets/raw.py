@@ -11,7 +11,7 @@ from dagster_project.assets import OWNERS
 from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
 from dagster_project.config import Settings
 from dagster_project.errors import SourceError
-from dagster_project.quality import forget, reconcile
+from dagster_project.quality import Reconciliation, forget, reconcile
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.sources import Source, Table
 from dagster_project.sources.extract import TableLoad, extract
@@ -54,7 +54,7 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 RECONCILED,
                 asset=raw_key(source.name, table.name),
-                description="Every row that the source counted is in raw or in quarantine.",
+                description="Every row that the source counted is in raw or in quarantine, and all that was read arrived.",
             )
             for table in source.tables
         ],
@@ -94,19 +94,24 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                 yield dg.MaterializeResult(
                     asset_key=raw_key(source.name, load.table),
                     metadata=_metadata(load),
-                    check_results=[
-                        dg.AssetCheckResult(
-                            check_name=RECONCILED,
-                            asset_key=raw_key(source.name, load.table),
-                            passed=not found.rows_missing,
-                            severity=dg.AssetCheckSeverity.ERROR,
-                            metadata={**vars(found), "rows_missing": found.rows_missing},
-                        )
-                    ],
+                    check_results=[reconciled(source, load, found)],
                 )
             ledger.record_extraction(warehouse, context.run_id, done.source, done.load_id, done.tables)
 
     return extraction
+
+
+def reconciled(source: Source, load: TableLoad, found: Reconciliation) -> dg.AssetCheckResult:
+    """Whether the table holds what the source counted, and each load what it read."""
+    missing = f"{found.rows_missing:,} rows of the source are neither in raw nor in quarantine"
+    return dg.AssetCheckResult(
+        check_name=RECONCILED,
+        asset_key=raw_key(source.name, load.table),
+        passed=not (found.rows_missing or load.lost),
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="\n".join([*([missing] if found.rows_missing else []), *load.lost]) or None,
+        metadata={**vars(found), "rows_missing": found.rows_missing},
+    )
 
 
 def _spec(source: Source, table: Table) -> dg.AssetSpec:

@@ -272,6 +272,8 @@ def _judge_rows(run: _Run) -> None:
                 run_id=run.run_id,
             )
             ledger.set_relation(connection, run.suite, run.relation or 0)
+            if run.has_loads:
+                ledger.count_quarantined(connection, run.suite, run.place.quarantine)
     elif not run.has_loads and run.suite.row_rules:
         with ledger.transaction(run.warehouse, run.suite) as connection:
             ledger.set_relation(connection, run.suite, run.relation or 0)

@@ -97,6 +97,23 @@ def set_relation(connection: sa.Connection, suite: Suite, relation: int) -> None
     )
 
 
+def count_quarantined(connection: sa.Connection, suite: Suite, quarantine: str) -> None:
+    """Tells ops.loads how many of each load's rows are in `quarantine` now."""
+    if suite.layer != "raw" or connection.scalar(sa.text(f"select to_regclass('{OPS}.loads')")) is None:
+        return
+    source, table = suite.path[1:]
+    connection.execute(
+        sa.text(
+            f"update {OPS}.loads l set rows_quarantined = q.rows from (select m.load_id, count(q.load_id) as rows "
+            f"from {OPS}.loads m left join {quarantine} q on q.load_id = m.load_id "
+            "where m.source = :source and m.table_name = :table group by m.load_id) q "
+            "where l.source = :source and l.table_name = :table and l.load_id = q.load_id "
+            "and l.rows_quarantined <> q.rows"
+        ),
+        {"source": source, "table": table},
+    )
+
+
 def set_passed(connection: sa.Connection, suite: Suite, load_id: str | None) -> None:
     """Advances the mark: everything up to `load_id` has passed the suite as it is now."""
     connection.execute(

@@ -151,6 +151,7 @@ class Table:
     watermark  the column that grows with every change of a row; None: see `follows`, or read whole
     look_back  how far before the last watermark each refresh reads again (rows that land late);
                look_back_numbers: the same where the watermark is a number
+    amount     a column with an exact number, whose sum tells whether what was read arrived
     refers     a column → the table whose key it holds: when a row of that goes, as the loser of a merge, the rows
                that held it are read again, for merges re-point rows without moving their watermark
     deletes    soft: the source marks them; compared: key sets are compared and what is gone gets a
@@ -169,6 +170,7 @@ class Table:
     optional: tuple[str, ...] = ()
     watermark: str | None = None
     follows: Follows | None = None
+    amount: str | None = None
     refers: Mapping[str, str] = field(default_factory=dict)
     look_back: timedelta = timedelta(hours=1)
     look_back_numbers: int = 0
@@ -195,6 +197,12 @@ class Table:
             )
         if self.files:
             self._check_files(self.files)
+
+        if self.amount and self.medium != "database":
+            raise ConfigError(
+                f"Table {self.name}: an amount, and no database.",
+                "Files and APIs hold text, whose sum nobody knows; take `amount` out.",
+            )
         if self.endpoint:
             self._check_endpoint(self.endpoint)
 
@@ -244,7 +252,8 @@ class Table:
     @property
     def required_columns(self) -> tuple[str, ...]:
         extra = (self.watermark,) if self.watermark else (self.follows.column,) if self.follows else ()
-        return tuple(dict.fromkeys((*self.key, *extra, *self.needs, *self.refers)))
+        amount = (self.amount,) if self.amount else ()
+        return tuple(dict.fromkeys((*self.key, *extra, *self.needs, *self.refers, *amount)))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError, WarehouseError
 from dagster_project.sources import files, keys, rest, window
+from dagster_project.sources.arrival import Arrival
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import UnreadableValue, unreadable, unreadable_column
@@ -45,6 +46,8 @@ DELETED_AT = "_deleted_at"
 class TableLoad:
     """What one refresh did to one raw table. Rows are counted; watermarks as the source writes them.
 
+    arrivals: each load's own account, of loads that read a row of the table.
+
     rows_rejected could not even be rows; refused says which files could not be read, and why.
     """
 
@@ -59,6 +62,13 @@ class TableLoad:
     new_columns: list[str] = field(default_factory=list)
     rows_rejected: int = 0
     refused: list[str] = field(default_factory=list)
+    amount_column: str | None = None
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[str]:
+        """What was read and did not arrive, in counts and sums."""
+        return [arrival.problem for arrival in self.arrivals if not arrival.is_complete]
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,10 @@ def extract(
         new_columns = new_and_retyped(source, reflected, warehouse)
         widen(source, reflected, warehouse)
         windows = window.windows(source, reflected, warehouse)
-        loads = {t.name: TableLoad(t.name, new_columns=new_columns[t.name]) for t in source.tables}
+        loads = {
+            t.name: TableLoad(t.name, new_columns=new_columns[t.name], amount_column=t.amount)
+            for t in source.tables
+        }
         with engine.connect() as connection:
             for table in source.tables:
                 load = loads[table.name]
@@ -242,7 +255,7 @@ def _extract_delivered(
                 elif rows:
                     load.rows_at_source += keys.count_new(source, table, delivery.keys(table), warehouse)
                 if rows:
-                    resources.append(_delivered_resource(table, delivery, reflected))
+                    resources.append(_delivered_resource(table, delivery, reflected, load))
             load_id = None
             if resources:
                 load_id = _run_dlt(source, resources, loads, warehouse, work_dir)
@@ -285,11 +298,15 @@ def _read_api(
     }
 
 
-def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected) -> Any:
+def _delivered_resource(table: Table, delivery: Delivery, reflected: Reflected, load: TableLoad) -> Any:
     import dlt
+
+    arrival = Arrival()
+    load.arrivals.append(arrival)
 
     def batches() -> Iterator[pa.Table]:
         for batch in delivery.batches(table):
+            arrival.read(batch, table)
             yield batch.append_column(DELETED_AT, pa.nulls(len(batch), pa.timestamp("us", "UTC")))
 
     columns: dict[str, Any] = {
@@ -362,7 +379,11 @@ def _resource(
     def in_window(query: sa.Select, _: sa.Table) -> sa.Select:
         return query if where is None else query.where(where)
 
+    arrival = Arrival()
+    load.arrivals.append(arrival)
+
     def complete(rows: pa.Table) -> pa.Table:
+        arrival.read(rows, table)
         if table.watermark:
             latest = window.as_text(_latest_watermark(rows.column(table.watermark)))
             load.watermark_to = max(filter(None, (load.watermark_to, latest)), default=None)
@@ -458,6 +479,9 @@ def _run_dlt(
         destination=dlt.destinations.postgres(credentials=warehouse.libpq_url()),
         dataset_name=schema.raw_schema(source.name),
     )
+    begun = [(source.table(resource.name), loads[resource.name].arrivals[-1]) for resource in resources]
+    for table, arrival in begun:
+        arrival.begin(source, table, warehouse)
     try:
         if pipeline.has_pending_data:
             pipeline.abort_packages()  # a killed run's: its window is read again below
@@ -468,7 +492,13 @@ def _run_dlt(
     counts = normalized.row_counts if normalized else {}
     for name, load in loads.items():
         load.rows_loaded += counts.get(name, 0)
-    return info.loads_ids[0] if info.loads_ids else None
+    load_id = info.loads_ids[0] if info.loads_ids else None
+    for table, arrival in begun:
+        if arrival.rows_read and load_id:
+            arrival.end(load_id, source, table, warehouse)
+        else:
+            loads[table.name].arrivals.remove(arrival)
+    return load_id
 
 
 def _cause(

@@ -8,7 +8,14 @@ write_date: `partners` names the columns. `mobile` and the normalised columns de
 from dagster_project.sources.declaration import Source, Table, columns
 
 
-def _table(name: str, needs: str, optional: str = "", partners: str = "", is_narrow: bool = False) -> Table:
+def _table(
+    name: str,
+    needs: str,
+    optional: str = "",
+    partners: str = "",
+    amount: str | None = None,
+    is_narrow: bool = False,
+) -> Table:
     return Table(
         name,
         key=("id",),
@@ -16,6 +23,7 @@ def _table(name: str, needs: str, optional: str = "", partners: str = "", is_nar
         needs=columns(f"{needs} create_date"),
         optional=columns(optional),
         refers=dict.fromkeys(columns(partners), "res_partner"),
+        amount=amount,
         deletes="compared",
         is_narrow=is_narrow,
     )
@@ -41,10 +49,12 @@ SOURCE = Source(
             "name date_order state amount_untaxed amount_tax amount_total "
             "currency_id client_order_ref origin user_id team_id campaign_id medium_id source_id",
             partners="partner_id partner_invoice_id partner_shipping_id",
+            amount="amount_total",
         ),
         _table(
             "sale_order_line",
             "order_id product_id name product_uom_qty price_unit discount price_subtotal price_tax price_total",
+            amount="price_total",
         ),
         _table(
             "stock_picking",
@@ -60,14 +70,16 @@ SOURCE = Source(
             "amount_paid state",
             optional="uuid email mobile is_refund refunded_order_id origin",
             partners="partner_id",
+            amount="amount_total",
         ),
         _table(
             "pos_order_line",
             "order_id product_id full_product_name qty price_unit discount price_subtotal price_subtotal_incl",
             optional="refunded_orderline_id",
+            amount="price_subtotal_incl",
         ),
         _table("pos_payment_method", "name"),
-        _table("pos_payment", "pos_order_id amount payment_method_id payment_date"),
+        _table("pos_payment", "pos_order_id payment_method_id payment_date", amount="amount"),
         _table("loyalty_program", "name program_type active"),
         _table("loyalty_card", "program_id points code active", partners="partner_id"),
         _table("loyalty_history", "card_id issued used", optional="order_model order_id description"),

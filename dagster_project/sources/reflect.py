@@ -53,6 +53,12 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
             f"{source.name}: the source has no column {', '.join(lacking)}.",
             f"Was it renamed? Adapt the declaration of {source.name} and dbt_project/models/staging/{source.name}.",
         )
+    for declared in source.tables:
+        if declared.amount and not _is_exact(tables[declared.name].c[declared.amount].type):
+            raise SourceError(
+                f"{source.name}: the amount {declared.name}.{declared.amount} is no exact number.",
+                "Declare a column that is numeric or integer at the source, or no amount.",
+            )
     enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
     return Reflected(tables, enforced)
 
@@ -77,6 +83,10 @@ def _unbounded(kind: sa.types.TypeEngine) -> sa.types.TypeEngine:
     if isinstance(kind, sa.Float):
         return sa.Numeric(asdecimal=False)  # dlt knows a double by this name alone
     return sa.BigInteger() if isinstance(kind, sa.Integer) else kind
+
+
+def _is_exact(kind: sa.types.TypeEngine) -> bool:
+    return isinstance(kind, sa.Integer) or (isinstance(kind, sa.Numeric) and kind.asdecimal)
 
 
 def _is_enforced(declared: Table, table: sa.Table) -> bool:

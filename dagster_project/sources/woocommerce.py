@@ -25,6 +25,7 @@ SOURCE = Source(
                 "status currency type tax_amount total_amount customer_id billing_email date_created_gmt "
                 "parent_order_id payment_method customer_note"
             ),
+            amount="total_amount",
             deletes="compared",
         ),
         _of_order(

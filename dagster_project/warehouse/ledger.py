@@ -1,6 +1,6 @@
 """The ledger: what each run did, in schema ops, for the run's summary and for BI.
 
-Belongs here: ops.extractions and ops.publications. Does not belong here: gate results (quality/),
+Belongs here: ops.extractions, ops.loads and ops.publications. Does not belong here: gate results (quality/),
 identity runs (identity/), and anything personal.
 """
 
@@ -19,6 +19,20 @@ create table if not exists ops.extractions (
     returned bigint not null, watermark_from text, watermark_to text, new_columns text[] not null,
     finished_at timestamptz not null default now(), primary key (run_id, source, table_name)
 );
+create table if not exists ops.loads (
+    load_id text not null, source text not null, table_name text not null, run_id text not null,
+    rows_read bigint not null,              -- of the source, in this load
+    rows_arrived bigint not null,           -- in raw under load_id when the load was done
+    rows_inserted bigint not null,
+    rows_updated bigint not null,
+    rows_lost bigint generated always as (rows_read - rows_arrived) stored,
+    rows_rejected bigint not null,          -- could be no rows: not among rows_read
+    rows_quarantined bigint not null default 0, -- moved out of raw by the gate, of those that arrived
+    tombstones bigint not null,
+    returned bigint not null,
+    amount_column text, amount_read numeric, amount_arrived numeric,
+    finished_at timestamptz not null default now(), primary key (load_id, source, table_name)
+);
 create table if not exists ops.publications (
     run_id text not null, mart text not null, rows bigint not null, written bigint not null,
     removed bigint not null, published_at timestamptz not null default now(), primary key (run_id, mart)
@@ -28,7 +42,7 @@ create table if not exists ops.publications (
 def record_extraction(
     warehouse: Warehouse, run_id: str, source: str, load_id: str | None, tables: Sequence[Any]
 ) -> None:
-    """One row a table; `tables` are sources.extract.TableLoad."""
+    """One row a table, and one for each load of it; `tables` are sources.extract.TableLoad."""
     _append(
         warehouse,
         """
@@ -41,6 +55,44 @@ def record_extraction(
             rows_loaded = excluded.rows_loaded, finished_at = now()
         """,
         [{**vars(load), "run_id": run_id, "source": source, "load_id": load_id} for load in tables],
+    )
+    _record_loads(warehouse, run_id, source, tables)
+
+
+def _record_loads(warehouse: Warehouse, run_id: str, source: str, tables: Sequence[Any]) -> None:
+    """One row a load and table that it brought rows of.
+
+    What was told of the table as a whole (rejects, tombstones) stands with the last of its loads.
+    """
+    rows = []
+    for load in tables:
+        for arrival in load.arrivals:
+            is_last = arrival is load.arrivals[-1]
+            rows.append(
+                {
+                    **{name: getattr(arrival, name) for name in ("load_id", "rows_read", "rows_arrived")},
+                    "source": source,
+                    "table": load.table,
+                    "run_id": run_id,
+                    "rows_inserted": arrival.rows_inserted,
+                    "rows_updated": max(0, arrival.rows_arrived - arrival.rows_inserted),
+                    "rows_rejected": load.rows_rejected if is_last else 0,
+                    "tombstones": load.tombstones if is_last else 0,
+                    "returned": load.returned if is_last else 0,
+                    "amount_column": load.amount_column,
+                    "amount_read": arrival.amount_read,
+                    "amount_arrived": arrival.amount_arrived,
+                }
+            )
+    _append(
+        warehouse,
+        """
+        insert into ops.loads (load_id, source, table_name, run_id, rows_read, rows_arrived, rows_inserted,
+            rows_updated, rows_rejected, tombstones, returned, amount_column, amount_read, amount_arrived)
+        values (:load_id, :source, :table, :run_id, :rows_read, :rows_arrived, :rows_inserted,
+            :rows_updated, :rows_rejected, :tombstones, :returned, :amount_column, :amount_read, :amount_arrived)
+        """,
+        rows,
     )
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from dagster_project.quality import Suite, load_suite, reconcile, run_gate
-from dagster_project.warehouse import Warehouse
+from dagster_project.sources.arrival import Arrival
+from dagster_project.sources.extract import TableLoad
+from dagster_project.warehouse import Warehouse, ledger
 
 SUITE = """
 {"name": "t", "meta": {"key": ["id"]}, "expectations": [
@@ -35,7 +37,14 @@ def test_rows_are_in_raw_in_quarantine_or_missing(clean_warehouse: Warehouse, su
     )
     assert reconcile(clean_warehouse, "raw_odoo", "t", ("id",), 10).rows_missing == 0
 
+    arrived = Arrival("1", rows_read=10, rows_arrived=10, rows_after=10)
+    ledger.record_extraction(clean_warehouse, "r", "odoo", "1", [TableLoad("t", 10, arrivals=[arrived])])
     assert run_gate(clean_warehouse, suite, run_id="r").rows_quarantined == 2
+    with clean_warehouse.begin() as connection:
+        loads = connection.exec_driver_sql(
+            "select load_id, rows_arrived, rows_quarantined from ops.loads"
+        ).all()
+    assert loads == [("1", 10, 2)]
     held = reconcile(clean_warehouse, "raw_odoo", "t", ("id",), 10)
     assert (held.rows_live, held.rows_quarantined, held.rows_missing) == (8, 2, 0)
 

@@ -6,11 +6,16 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.assets.raw import reconciled
 from dagster_project.errors import SourceError, SourceUnavailable, WarehouseError
+from dagster_project.quality import Reconciliation, reconcile
 from dagster_project.sources import extract as extract_module
+from dagster_project.summary import gather
+from dagster_project.warehouse import ledger
 from tests.integration.sources.conftest import SHOP, Shop
 
 
@@ -189,6 +194,78 @@ def test_rows_that_no_window_shows_are_read_by_their_keys(shop: Shop) -> None:
     ]  # fmt: skip
     loads = "select count(distinct _dlt_load_id) from raw_testshop.calls where uniqueid in ('c1', 'c3')"
     assert shop.raw(loads) == [(2,)], "a call that refers to the lost order was read again"
+
+
+# -- did all of it arrive? ------------------------------------------------------------------------------
+
+
+def test_each_load_tells_what_it_brought_and_that_all_of_it_arrived(shop: Shop) -> None:
+    orders = replace(SHOP.table("orders"), amount="amount")
+    shop.source = replace(SHOP, tables=(orders,))
+    ledger.record_extraction(shop.warehouse, "run 1", "testshop", None, shop.extract().tables)
+    shop.run(
+        "insert into orders values (101, 7.25, now(), 'new', '2026-02-01'); delete from orders where id = 9; "
+        "insert into orders values (102, 1, now(), 'long ago', '2020-01-01')"
+    )
+    done = shop.extract()
+    ledger.record_extraction(shop.warehouse, "run 2", "testshop", done.load_id, done.tables)
+
+    brought = (
+        "select run_id, rows_read, rows_arrived, rows_inserted, rows_updated, rows_lost, tombstones, amount_read, "
+        "amount_read - amount_arrived from ops.loads where source = 'testshop' order by load_id"
+    )
+    assert shop.raw(brought) == [
+        ("run 1", 100, 100, 100, 0, 0, 0, Decimal("7575.00"), 0),
+        ("run 2", 3, 3, 1, 2, 0, 0, Decimal("305.75"), 0),  # the look-back's two and the new one
+        ("run 2", 1, 1, 1, 0, 0, 1, Decimal("1.00"), 0),  # no window showed it
+    ]
+    assert done.tables[0].lost == []
+
+    def check() -> dg.AssetCheckResult:
+        load = done.tables[0]
+        held = reconcile(shop.warehouse, "raw_testshop", "orders", ("id",), load.rows_at_source)
+        return reconciled(shop.source, load, held)
+
+    assert check().passed
+    with shop.warehouse.begin() as connection:
+        connection.exec_driver_sql("delete from raw_testshop.orders where id in (3, 101)")
+    assert (check().passed, "2 rows of the source" in str(check().description)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "summary"),
+    [
+        (
+            "if new.id = 101 then return null; end if",
+            "3 rows were read, 2 arrived in raw",
+            "1 did not arrive in raw",
+        ),
+        ("new.amount = new.amount + 1", "amounts were 305.75 and are 308.75 in raw", "the sum of amount"),
+    ],
+)
+def test_what_a_load_loses_is_told(shop: Shop, spoil: str, says: str, summary: str) -> None:
+    shop.source = replace(SHOP, tables=(replace(SHOP.table("orders"), amount="amount", deletes="kept"),))
+    shop.extract()
+    with shop.warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "create function raw_testshop.spoil() returns trigger language plpgsql as "
+            f"$$ begin {spoil}; return new; end $$; create trigger spoil before insert on raw_testshop.orders "
+            "for each row execute function raw_testshop.spoil()"
+        )
+    shop.run("insert into orders values (101, 7.25, now(), 'new', '2026-02-01')")
+    done = shop.extract()
+
+    assert says in done.tables[0].lost[0]
+    check = reconciled(shop.source, done.tables[0], Reconciliation(101, 101, 0))
+    assert (check.passed, says in str(check.description)) == (False, True)
+    ledger.record_extraction(shop.warehouse, "run", "odoo", done.load_id, done.tables)
+    assert any(summary in line for line in gather(shop.warehouse, "run").unexplained)
+
+
+def test_an_amount_that_is_no_exact_number_is_refused(shop: Shop) -> None:
+    shop.source = replace(SHOP, tables=(replace(SHOP.table("orders"), amount="note"),))
+    with pytest.raises(SourceError, match=r"the amount orders\.note is no exact number"):
+        shop.extract()
 
 
 # -- refusals -------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from dagster_project.errors import ConfigError
-from dagster_project.sources.declaration import Follows, Source, Table
+from dagster_project.sources.declaration import Files, Follows, Source, Table
 
 
 def source(*tables: Table) -> Source:
@@ -31,6 +31,7 @@ def test_required_columns_are_key_change_and_needs_once_each() -> None:
     [
         (lambda: Table("t", (), ()), "no key"),
         (lambda: Table("t", ("id",), (), watermark="w", follows=Follows("o", "a", "b")), "both a watermark"),
+        (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), amount="cost"), "an amount, and no"),
         (lambda: source(ORDERS, ORDERS), "declared twice"),
         (lambda: source(ITEMS), "no table orders"),
         (lambda: source(Table("orders", ("id",), ()), ITEMS), "orders is followed and has no watermark"),

@@ -1,0 +1,78 @@
+"""One load of one table: what was read of the source, and what of it arrived in raw.
+
+Belongs here: counting rows and summing the declared amount, on both ends. Does not belong here: the whole table's
+count (quality/reconcile.py), writing it down (warehouse/ledger.py).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.warehouse import Warehouse, schema
+
+
+@dataclass
+class Arrival:
+    """Rows are counted, amounts are in the table's own unit; None where the table declares no amount.
+
+    rows_before, rows_after: of the raw table. A row that was read is one in raw under `load_id`.
+    """
+
+    load_id: str | None = None
+    rows_read: int = 0
+    rows_arrived: int = 0
+    rows_before: int = 0
+    rows_after: int = 0
+    amount_read: Decimal | None = None
+    amount_arrived: Decimal | None = None
+
+    @property
+    def rows_inserted(self) -> int:
+        return max(0, self.rows_after - self.rows_before)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.rows_read == self.rows_arrived and self.amount_read == self.amount_arrived
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in counts and sums; empty where all arrived."""
+        if self.rows_read != self.rows_arrived:
+            return f"load {self.load_id}: {self.rows_read:,} rows were read, {self.rows_arrived:,} arrived in raw"
+        if self.amount_read != self.amount_arrived:
+            return f"load {self.load_id}: its rows' amounts were {self.amount_read:,} and are {self.amount_arrived:,} in raw"
+        return ""
+
+    def read(self, rows: pa.Table, table: Table) -> None:
+        """Counts a chunk that was read."""
+        self.rows_read += len(rows)
+        if table.amount:
+            self.amount_read = (self.amount_read or Decimal(0)) + Decimal(
+                pc.sum(rows.column(table.amount)).as_py() or 0
+            )
+
+    def begin(self, source: Source, table: Table, warehouse: Warehouse) -> None:
+        """Looks at raw before the load."""
+        self.rows_before = self._ask(source, table, warehouse, "count(*)")[0]
+
+    def end(self, load_id: str, source: Source, table: Table, warehouse: Warehouse) -> None:
+        """Looks at raw after the load."""
+        self.load_id = load_id
+        amount = f'sum("{table.amount}") filter (where _dlt_load_id = :load_id)' if table.amount else "null"
+        self.rows_after, self.rows_arrived, arrived = self._ask(
+            source, table, warehouse, f"count(*), count(*) filter (where _dlt_load_id = :load_id), {amount}"
+        )
+        self.amount_arrived = (arrived or Decimal(0)) if table.amount else None
+
+    def _ask(self, source: Source, table: Table, warehouse: Warehouse, what: str) -> tuple:
+        raw = f'{schema.raw_schema(source.name)}."{table.name}"'
+        with warehouse.begin() as connection:
+            if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) is None:
+                return (0, 0, None)
+            return tuple(
+                connection.execute(sa.text(f"select {what} from {raw}"), {"load_id": self.load_id}).one()
+            )
