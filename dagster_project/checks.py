@@ -8,10 +8,12 @@ import dagster as dg
 
 from dagster_project.assets.dbt import asset_key, mart_nodes
 from dagster_project.assets.failures import failing_clearly
+from dagster_project.assets.published import KEY as PUBLISHED
 from dagster_project.config import EXPECTATIONS_DIR, source_contracts
 from dagster_project.errors import ConfigError
-from dagster_project.quality import GateOutcome, Status, Suite, load_suites, run_gate
+from dagster_project.quality import GateOutcome, Status, Suite, holding, load_suites, run_gate
 from dagster_project.resources import Environment
+from dagster_project.warehouse import Warehouse
 
 MESSAGES_SHOWN = 20
 
@@ -20,9 +22,12 @@ def build_gates() -> list[dg.AssetChecksDefinition]:
     """A gate for every suite below expectations/, but those of sources that vars.sources does not name."""
     suites = load_suites(EXPECTATIONS_DIR)
     return [
-        _gate(suite, _asset_of(suite))
-        for suite in suites.values()
-        if suite.layer != "raw" or suite.path[1] in source_contracts()
+        *(
+            _gate(suite, _asset_of(suite))
+            for suite in suites.values()
+            if suite.layer != "raw" or suite.path[1] in source_contracts()
+        ),
+        _every_source(),
     ]
 
 
@@ -47,15 +52,57 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     def gate(context: dg.AssetCheckExecutionContext, environment: Environment) -> dg.AssetCheckResult:
         with failing_clearly():
             outcome = run_gate(environment.warehouse, suite, run_id=context.run.run_id)
+            is_held = suite.layer == "raw" and _hold_or_release(
+                environment.warehouse, suite, outcome, context
+            )
         say = context.log.info if outcome.status is Status.PASSED else context.log.warning
         for message in outcome.messages:
             say(message)
-        return _result(outcome)
+        return _result(outcome, is_held)
 
     return gate
 
 
-def _result(outcome: GateOutcome) -> dg.AssetCheckResult:
+def _hold_or_release(
+    warehouse: Warehouse, suite: Suite, outcome: GateOutcome, context: dg.AssetCheckExecutionContext
+) -> bool:
+    """Whether a raw gate's failure holds its source back; where there is nothing to keep, it stops the run."""
+    source, cause = suite.path[1], f"gate of {suite.table}"
+    if outcome.status is not Status.FAILED:
+        holding.release(warehouse, source, cause)
+        return False
+    if not holding.can_be_held(warehouse, source):
+        return False
+    reason = "; ".join(outcome.messages[:MESSAGES_SHOWN])
+    holding.hold(warehouse, source, cause, f"{reason}. Mend it at the source.", context.run.run_id)
+    return True
+
+
+def _every_source() -> dg.AssetChecksDefinition:
+    """After publishing: a source that was held back makes the run a failed one, so that somebody looks."""
+
+    @dg.asset_check(
+        asset=PUBLISHED,
+        name=holding.EVERY_SOURCE,
+        blocking=True,
+        description="No source is held back. Readers have all others anew, and of this one what they had.",
+        pool="gates",
+    )
+    def every_source(environment: Environment) -> dg.AssetCheckResult:
+        with failing_clearly():
+            lines = holding.held(environment.warehouse, list(source_contracts()))
+        return dg.AssetCheckResult(
+            passed=not lines,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description="\n".join(lines) or "every source came through",
+            metadata={"sources_held_back": len(lines)},
+        )
+
+    return every_source
+
+
+def _result(outcome: GateOutcome, is_held: bool) -> dg.AssetCheckResult:
+    """A blocking check stops the run by its severity: that of a source held back does not."""
     record = dg.TableRecord
     rules = [
         record(
@@ -73,7 +120,7 @@ def _result(outcome: GateOutcome) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=outcome.status is Status.PASSED,
         severity=dg.AssetCheckSeverity.ERROR
-        if outcome.status is Status.FAILED
+        if outcome.status is Status.FAILED and not is_held
         else dg.AssetCheckSeverity.WARN,
         description="\n".join(outcome.messages[:MESSAGES_SHOWN]) or "every rule holds",
         metadata={

@@ -34,7 +34,7 @@ from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
 
-EXIT_QUARANTINED = 3
+EXIT_INCOMPLETE = 3  # published, but rows wait in quarantine or a source is held back
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 warehouse_app = typer.Typer(no_args_is_help=True, help="Starts, stops and shows the embedded warehouse.")
@@ -76,6 +76,8 @@ def refresh() -> None:
         figures = summary.gather(warehouse, outcome.run_id)
         agreement = _agreement(warehouse) if settings.profile == "demo" and outcome.success else None
         summary.show(console, outcome, figures, agreement)
+    for line in outcome.held:
+        _complain(line)
     for line in outcome.blocked:
         _complain(f"gate {line}")
     for step in outcome.failures:
@@ -88,7 +90,8 @@ def refresh() -> None:
             f"{figures.newly_quarantined} rows were put into quarantine, the rest is published. "
             "See schema quarantine; they come back by themselves once mended."
         )
-        raise typer.Exit(EXIT_QUARANTINED)
+    if outcome.held or figures.newly_quarantined:
+        raise typer.Exit(EXIT_INCOMPLETE)
     _what_next(settings.profile == "demo", warehouse)
 
 

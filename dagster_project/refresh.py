@@ -21,6 +21,7 @@ import dagster as dg
 from dagster_project.config import PROJECT_ROOT, Settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.jobs import daily_refresh_job
+from dagster_project.quality import holding
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.lock import refresh_lock
 
@@ -41,6 +42,7 @@ class Outcome:
     seconds: float
     steps: list[Step] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)  # gates that stopped the run, with their words
+    held: list[str] = field(default_factory=list)  # sources held back, each with its reason
 
     @property
     def failures(self) -> list[Step]:
@@ -102,8 +104,11 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
     if result.success and watch.skipped:
         # Dagster calls a run a success where a step wrote less than it said, and skips what needed the rest.
         watch.steps.append(Step(watch.skipped[0], failed="The step before it wrote nothing for it: skipped."))
-    success = result.success and not watch.skipped
-    return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked)
+    held = holding.held(warehouse, list(source_contracts())) if warehouse.answers() else []
+    # A source that is held back makes Dagster's run a failed one, after all others were published.
+    stopped = watch.skipped or watch.blocked or any(step.failed for step in watch.steps)
+    success = not stopped and (result.success or bool(held))
+    return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked, held)
 
 
 @contextlib.contextmanager
@@ -157,8 +162,8 @@ class _Watch:
             if event.is_step_failure:
                 data = event.step_failure_data
                 failure = data.user_failure_data
-                stopped = self._stopped.pop(step.name, [])
-                if failure is None and stopped:
+                stopped = self._stopped.pop(step.name, None)
+                if failure is None and stopped is not None:
                     self.blocked += stopped
                 else:
                     step.failed = (failure.description if failure else None) or _words(data.error)
@@ -173,9 +178,10 @@ class _Watch:
                 and evaluation.severity is dg.AssetCheckSeverity.ERROR
                 and evaluation.blocking
             ):
-                key = evaluation.asset_key.to_user_string()
-                words = f"{key}: {evaluation.description or evaluation.check_name}"
-                self._stopped.setdefault(event.step_key or "", []).append(words)
+                stopped = self._stopped.setdefault(event.step_key or "", [])
+                if evaluation.check_name != holding.EVERY_SOURCE:  # all else was published before it
+                    key = evaluation.asset_key.to_user_string()
+                    stopped.append(f"{key}: {evaluation.description or evaluation.check_name}")
 
 
 def _words(error: object) -> str:

@@ -43,6 +43,7 @@ class Figures:
     in_quarantine: int = 0
     identity: dict[str, int | str | bool] = field(default_factory=dict)
     unexplained: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     is_first: bool = False
 
     @property
@@ -77,14 +78,23 @@ def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreem
         parts[-1] = Text("\n" + "\n".join(f"✗ {message}" for message in figures.unexplained), style="red")
     elif not outcome.success:
         parts.pop()
+    elif outcome.held:
+        parts[-1] = Text(
+            "\nEvery row that was read is accounted for. Held back, as they were:\n"
+            + "\n".join(f"  ! {line}" for line in outcome.held),
+            style="yellow",
+        )
     kind = "first load" if figures.is_first else "increment"
     verdict = "complete" if outcome.success else "stopped: readers still see the last complete state"
+    if outcome.success and outcome.held:
+        names = "source" if len(outcome.held) == 1 else "sources"
+        verdict = f"published, {len(outcome.held)} {names} held back"
     console.print()
     console.print(
         Panel(
             Group(*parts),
             title=f"Refresh {verdict} — {kind}, {figures.rows_read:,} rows read, {outcome.seconds:.0f} s",
-            border_style="green" if outcome.success else "red",
+            border_style="red" if not outcome.success else "yellow" if outcome.held else "green",
             padding=(1, 2),
         )
     )
@@ -129,6 +139,8 @@ def _sources(connection: sa.Connection, run_id: str, figures: Figures) -> None:
             row = dict(by_source[source])
             row["quarantined"] = _quarantined(connection, f"{source}__%")
             figures.sources.append(row)
+        elif by_source:
+            figures.not_read.append(source)
     figures.in_quarantine = _quarantined(connection, "%")
 
 
@@ -288,6 +300,8 @@ def _sources_table(figures: Figures) -> Table:
             str(row["source"]),
             *(f"{int(row[name]):,}" for name in ("tables", "at_source", "read", "gone", "quarantined")),
         )
+    for source in figures.not_read:
+        table.add_row(source, *["–"] * 5, style="yellow")
     return table
 
 

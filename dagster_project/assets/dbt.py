@@ -22,6 +22,7 @@ from dagster_project.assets.failures import failing_clearly
 from dagster_project.assets.raw import raw_key
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import ConfigError
+from dagster_project.quality import holding
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
@@ -104,6 +105,8 @@ def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
             )
             for event in stream(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR):
                 yield _with_row_count(event, warehouse)
+            if layer == "intermediate":
+                holding.accept(warehouse)
 
     return layer_assets
 

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster_project.assets import OWNERS
 from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
 from dagster_project.config import Settings
-from dagster_project.errors import SourceError
-from dagster_project.quality import Reconciliation, forget, reconcile
+from dagster_project.errors import C360Error, SourceError, SourceUnavailable
+from dagster_project.quality import Reconciliation, forget, holding, reconcile
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.sources import Source, Table
 from dagster_project.sources.extract import TableLoad, extract
@@ -76,10 +76,20 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     on_keys=forget,  # quarantined rows that left the source leave the quarantine
                     secrets=settings.source_secrets(source.name),
                 )
-            except SourceError as error:
-                if settings.source_url(source.name) is None:
+            except (SourceError, SourceUnavailable) as error:
+                if isinstance(error, SourceError) and settings.source_url(source.name) is None:
                     error.remedy += " The demo company's own database is read: `c360 demo create` builds it."
-                raise
+                tried_enough = context.retry_number >= RETRY_LOST_CONNECTION.max_retries
+                if isinstance(error, SourceUnavailable) and not tried_enough:
+                    raise
+                if not holding.can_be_held(warehouse, source.name):
+                    raise
+                holding.hold(warehouse, source.name, holding.EXTRACTION, _words(error), context.run_id)
+                context.log.error(f"{source.name} is held back: {_words(error)}")
+                yield from (_not_read(source, table, error) for table in source.tables)
+                return
+            holding.release(warehouse, source.name, holding.EXTRACTION)
+            lost = []
             for load in done.tables:
                 found = reconcile(
                     warehouse,
@@ -89,6 +99,7 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     load.rows_at_source,
                 )
                 load.rows_missing = found.rows_missing
+                lost += [f"{load.table}: {line}" for line in _losses(load, found)]
                 for refused in load.refused:
                     context.log.warning(f"{source.name}.{load.table}: refused {refused}")
                 yield dg.MaterializeResult(
@@ -97,21 +108,63 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     check_results=[reconciled(source, load, found)],
                 )
             ledger.record_extraction(warehouse, context.run_id, done.source, done.load_id, done.tables)
+            _settle(warehouse, source, lost, context.run_id)
 
     return extraction
 
 
 def reconciled(source: Source, load: TableLoad, found: Reconciliation) -> dg.AssetCheckResult:
     """Whether the table holds what the source counted, and each load what it read."""
-    missing = f"{found.rows_missing:,} rows of the source are neither in raw nor in quarantine"
+    losses = _losses(load, found)
     return dg.AssetCheckResult(
         check_name=RECONCILED,
         asset_key=raw_key(source.name, load.table),
-        passed=not (found.rows_missing or load.lost),
+        passed=not losses,
         severity=dg.AssetCheckSeverity.ERROR,
-        description="\n".join([*([missing] if found.rows_missing else []), *load.lost]) or None,
+        description="\n".join(losses) or None,
         metadata={**vars(found), "rows_missing": found.rows_missing},
     )
+
+
+def _losses(load: TableLoad, found: Reconciliation) -> list[str]:
+    missing = f"{found.rows_missing:,} rows of the source are neither in raw nor in quarantine"
+    return [*([missing] if found.rows_missing else []), *load.lost]
+
+
+def _settle(warehouse: Warehouse, source: Source, lost: list[str], run_id: str) -> None:
+    """A load that lost rows holds its source back. Raises SourceError where there is nothing to keep instead."""
+    if not lost:
+        holding.release(warehouse, source.name, holding.RECONCILIATION)
+        return
+    error = SourceError(
+        f"{source.name}: not all arrived: {'; '.join(lost)}.",
+        f"Drop schema {schema.raw_schema(source.name)} and refresh: it is read anew, whole.",
+    )
+    if not holding.can_be_held(warehouse, source.name):
+        raise error
+    holding.hold(warehouse, source.name, holding.RECONCILIATION, _words(error), run_id)
+
+
+def _not_read(source: Source, table: Table, error: C360Error) -> dg.MaterializeResult:
+    """What Dagster shows of a table that stays as it was, for its source could not be read."""
+    key = raw_key(source.name, table.name)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={"held_back": dg.MetadataValue.text(_words(error))},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=RECONCILED,
+                asset_key=key,
+                passed=False,
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=f"The source is held back. {_words(error)}",
+            )
+        ],
+    )
+
+
+def _words(error: C360Error) -> str:
+    return f"{error.problem} {error.remedy}".strip()
 
 
 def _spec(source: Source, table: Table) -> dg.AssetSpec:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 import yaml
 
 from dagster_project.config import DBT_PROJECT_DIR, source_contracts
-from dagster_project.quality import quarantine
+from dagster_project.quality import holding, quarantine
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt, DbtRun
 
@@ -342,6 +342,7 @@ def test_a_column_that_the_contract_does_not_know_is_an_error(built: Built, dbt:
     run = dbt("run", "--select", "customer_records")
     assert run.named("error") == {"customer_records"}
     assert "stg_asterisk__customer_records.shoe_size" in run.output
+    assert dbt("run", "--select", "stg_asterisk__customer_records").named("error") == set()
 
 
 # Damage to the marts, and what the reconciliation then says of a source and a contract: rows, missing money.
@@ -439,3 +440,26 @@ def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: 
     }
     (row,) = [row for row in tables if row["table_name"] == "cases"]
     assert (row["rows_after"], row["left_out_reasons"]) == (1, {"quarantined": 1})
+
+
+def test_a_source_that_is_held_back_keeps_what_the_contracts_had_of_it(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    cards = "select * from intermediate.customer_records where source_system = '{}' order by 2"
+    cases = "select case_id from intermediate.cases where source_system = 'suitecrm' order by 1"
+    (moved_out,) = rows(built, "select row ->> 'case_id' as case_id from quarantine.cases")
+    kept, left = rows(built, cards.format("suitecrm")), rows(built, cases)
+    assert kept and left
+    holding.hold(warehouse, "suitecrm", holding.EXTRACTION, "broken", "run-2")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("update raw_suitecrm.contacts set last_name = 'Новая'")
+        connection.exec_driver_sql("update raw_odoo.res_partner set name = 'Новая'")
+    chosen = ("run", "--select", "customer_records", "cases")
+    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
+    assert rows(built, cards.format("suitecrm")) == kept
+    assert "Новая" in {row["full_name"] for row in rows(built, cards.format("odoo"))}
+    # What the gate had moved out stands in the new table again, to be judged anew.
+    assert rows(built, cases) == sorted([*left, moved_out], key=lambda row: row["case_id"])
+
+    holding.release(warehouse, "suitecrm", holding.EXTRACTION)
+    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
+    assert "Новая" in {row["family_name"] for row in rows(built, cards.format("suitecrm"))}

@@ -68,3 +68,13 @@
         case when jsonb_typeof(cast({{ column }} as jsonb)) = 'array' then cast({{ column }} as jsonb) end
     )
 {%- endmacro %}
+
+{#- A query: the rows of a table's shape that `column` of `relation` holds, each as one JSON object. -#}
+{% macro rows_of_json(shape, relation, column) -%}
+    {{ return(adapter.dispatch('rows_of_json')(shape, relation, column)) }}
+{%- endmacro %}
+
+{% macro default__rows_of_json(shape, relation, column) -%}
+    select shaped.* from {{ relation }} as held
+    cross join lateral jsonb_populate_record(cast(null as {{ shape }}), held.{{ column }}) as shaped
+{%- endmacro %}

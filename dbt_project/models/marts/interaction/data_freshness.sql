@@ -1,6 +1,6 @@
 -- Up to when each source's data reach, whatever they tell. What depends on "today" (silence, windows that
 -- have passed) counts from the latest interaction of all sources, so that the same data give the same marts
--- on any day.
+-- on any day. And when each source was last read into what stands here, or why it is held back meanwhile.
 with told as (
     select source_system, occurred_at, updated_at, deleted_at, true as is_interaction
     from {{ ref('interactions') }}
@@ -16,6 +16,10 @@ with told as (
     union all
     select source_system, cast(spend_date as timestamptz), updated_at, deleted_at, false
     from {{ ref('ad_spend') }}
+),
+
+states as (
+    {{ source_states() }}
 )
 
 select
@@ -25,7 +29,11 @@ select
     (
         select max(i.occurred_at) from told as i
         where i.is_interaction and i.deleted_at is null and i.occurred_at <= current_timestamp
-    ) as data_as_of
+    ) as data_as_of,
+    max(states.refreshed_at) as refreshed_at,
+    max(states.held_since) as held_since,
+    max(states.held_reason) as held_reason
 from told as t
+left join states on t.source_system = states.source_system
 where t.deleted_at is null and t.occurred_at <= current_timestamp
 group by t.source_system
