@@ -20,6 +20,7 @@ import yaml
 from dagster_project.assets.dbt import source_key
 from dagster_project.assets.raw import raw_key
 from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT
+from dagster_project.quality import Batch, Status, load_suites, run_gate
 from dagster_project.sources.declared import read_declaration
 from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
@@ -182,6 +183,31 @@ def test_every_row_is_accounted_for(built: tuple[Warehouse, dict[str, str]]) -> 
         built,
         "select table_name, left_out from intermediate.source_rows where left_out is not null order by 1",
     ) == [("party_party", "own_employee"), ("sale_sale", "refund_header")]
+
+
+def test_its_gates_pass_and_move_out_what_is_no_sale(
+    built: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    shutil.copytree(EXAMPLE / "expectations", tmp_path / "raw" / "tryton")
+    suites = load_suites(tmp_path)
+    declared = {table.name for table in read_declaration(EXAMPLE / "tryton.toml").tables}
+    assert suites and {suite.table for suite in suites.values()} <= declared
+    for suite in suites.values():
+        assert run_gate(built[0], suite, run_id="1").status is Status.PASSED
+    with built[0].begin() as connection:
+        for table, change in (
+            ("sale_sale", "set party = null where id = 1"),
+            ("sale_sale", "set state = 'lost' where id = 2"),
+            ("sale_sale", "set create_date = '9999-01-01' where id = 3"),
+            ("party_party", "set name = null where id = 3"),
+        ):
+            connection.exec_driver_sql(f"update raw_tryton.{table} {change}")
+    found = {
+        suite.table: run_gate(built[0], suite, run_id="2", batch=Batch.WHOLE_TABLE)
+        for suite in suites.values()
+    }
+    assert found["sale_sale"].rows_quarantined == 3
+    assert found["party_party"].status is Status.WARNED
 
 
 def test_the_guide_shows_the_example_as_it_is() -> None:
