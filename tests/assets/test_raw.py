@@ -1,0 +1,58 @@
+"""The extraction's step: a source that breaks is held back, or stops the run where there is nothing to keep."""
+
+from typing import ClassVar
+
+import dagster as dg
+import pytest
+
+from dagster_project.assets.raw import RECONCILED, build_raw_assets
+from dagster_project.config import Settings
+from dagster_project.quality import holding
+from dagster_project.resources import Environment
+from dagster_project.sources.asterisk import SOURCE
+from dagster_project.sources.extract import TableLoad
+from dagster_project.warehouse import Warehouse, ledger
+
+
+class There(Environment):
+    """An environment that the test made."""
+
+    given: ClassVar[dict[str, Settings | Warehouse]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        return self.given["settings"]  # type: ignore[return-value]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return self.given["warehouse"]  # type: ignore[return-value]
+
+
+def extracted() -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [build_raw_assets(SOURCE)],
+        resources={"environment": There(), "refresh_lock": dg.ResourceDefinition.none_resource()},
+        raise_on_error=False,
+    )
+
+
+def test_a_broken_source_stops_the_run_only_where_there_is_nothing_to_keep(
+    clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A database that has none of the source's tables.
+    url = clean_warehouse.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("C360_SOURCE_ASTERISK_URL", url)
+    There.given = {"settings": settings, "warehouse": clean_warehouse}
+    first = extracted()
+    assert not first.success
+    assert holding.held(clean_warehouse, [SOURCE.name]) == []
+
+    ledger.record_extraction(clean_warehouse, "run-1", SOURCE.name, None, [TableLoad("cdr")])
+    holding.accept(clean_warehouse)
+    later = extracted()
+    assert later.success
+    checks = later.get_asset_check_evaluations()
+    assert len(checks) == len(SOURCE.tables)
+    assert all(check.check_name == RECONCILED and not check.passed for check in checks)
+    (line,) = holding.held(clean_warehouse, [SOURCE.name])
+    assert "the source has no table cdr" in line
