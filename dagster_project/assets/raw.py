@@ -138,7 +138,8 @@ def _settle(warehouse: Warehouse, source: Source, lost: list[str], run_id: str) 
         return
     error = SourceError(
         f"{source.name}: not all arrived: {'; '.join(lost)}.",
-        f"Drop schema {schema.raw_schema(source.name)} and refresh: it is read anew, whole.",
+        f"Run the refresh again. If it stays so, delete {source.name}'s rows from ops.extraction_watermarks "
+        "(of files: ops.delivered_files): the next one reads it whole.",
     )
     if not holding.can_be_held(warehouse, source.name):
         raise error

@@ -5,13 +5,16 @@ from typing import ClassVar
 import dagster as dg
 import pytest
 
+from dagster_project.assets import raw
 from dagster_project.assets.raw import RECONCILED, build_raw_assets
 from dagster_project.config import Settings
 from dagster_project.quality import holding
 from dagster_project.resources import Environment
 from dagster_project.sources.asterisk import SOURCE
-from dagster_project.sources.extract import TableLoad
+from dagster_project.sources.extract import Extraction, TableLoad
 from dagster_project.warehouse import Warehouse, ledger
+
+TABLES = [table.name for table in SOURCE.tables]
 
 
 class There(Environment):
@@ -56,3 +59,23 @@ def test_a_broken_source_stops_the_run_only_where_there_is_nothing_to_keep(
     assert all(check.check_name == RECONCILED and not check.passed for check in checks)
     (line,) = holding.held(clean_warehouse, [SOURCE.name])
     assert "the source has no table cdr" in line
+
+    # It answers again, but of five rows that it counted three are nowhere.
+    with clean_warehouse.begin() as connection:
+        for table in TABLES:
+            connection.exec_driver_sql(
+                f"create table raw_asterisk.{table} (_deleted_at timestamptz); "
+                f"insert into raw_asterisk.{table} select null from generate_series(1, 2)"
+            )
+    for at_source, success in ((5, False), (2, True)):
+        loads = [TableLoad(table, rows_at_source=at_source) for table in TABLES]
+        monkeypatch.setattr(
+            raw, "extract", lambda *_, found=loads, **__: Extraction(SOURCE.name, None, found)
+        )
+        done = extracted()
+        assert done.success
+        assert {check.passed for check in done.get_asset_check_evaluations()} == {success}
+        lines = holding.held(clean_warehouse, [SOURCE.name])
+        assert [
+            "cdr: 3 rows of the source are neither in raw nor in quarantine" in line for line in lines
+        ] == ([] if success else [True])
