@@ -31,7 +31,7 @@ from dagster_project.sources import rejects, tails
 from dagster_project.sources.declaration import Files, Source, Table
 from dagster_project.sources.delivery import Delivery, Refused
 from dagster_project.sources.tails import Part
-from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse import Warehouse, schema
 
 CHUNK_BYTES = 1 << 20
 # Text packs to a tenth, at best a fiftieth; beyond that and this size it was made to fill a disk.
@@ -231,7 +231,7 @@ def known(source: Source, warehouse: Warehouse) -> Known:
         rows = connection.execute(
             sa.text(
                 "select table_name, file, size, modified_at, declared, part_bytes, part_digest from ops.delivered_files "
-                "where source = :source and refused is null"
+                f"where source = :source and refused is null and {schema.RAW_IS_THERE}"
             ),
             {"source": source.name},
         ).all()

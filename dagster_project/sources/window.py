@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.reflect import Reflected
-from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse import Warehouse, schema
 
 # A time before it is none (MySQL's zero date): rows without a watermark are read each time.
 NO_TIME = dt.datetime(1970, 1, 1)
@@ -125,7 +125,10 @@ def reached(source: Source, warehouse: Warehouse) -> dict[str, str | None]:
     with warehouse.begin() as connection:
         connection.execute(sa.text(PROGRESS_DDL))
         rows = connection.execute(
-            sa.text("select table_name, watermark from ops.extraction_watermarks where source = :source"),
+            sa.text(
+                "select table_name, watermark from ops.extraction_watermarks "
+                f"where source = :source and {schema.RAW_IS_THERE}"
+            ),
             {"source": source.name},
         )
         return dict(rows.tuples().all())
@@ -137,7 +140,8 @@ def rows_at_source(source: Source, warehouse: Warehouse) -> dict[str, int]:
         connection.execute(sa.text(PROGRESS_DDL))
         rows = connection.execute(
             sa.text(
-                "select table_name, rows_at_source from ops.extraction_watermarks where source = :source"
+                "select table_name, rows_at_source from ops.extraction_watermarks "
+                f"where source = :source and {schema.RAW_IS_THERE}"
             ),
             {"source": source.name},
         )

@@ -21,6 +21,10 @@ QUARANTINE, OPS = "quarantine", "ops"
 SCHEMAS = (STAGING, INTERMEDIATE, IDENTITY, MARTS_BUILD, MARTS, BI_VIEWS, QUARANTINE, OPS)
 
 
+# Of a row with source and table_name: what was read of a table that was dropped since is read anew.
+RAW_IS_THERE = "to_regclass(format('%I.%I', 'raw_' || source, table_name)) is not null"
+
+
 def raw_schema(source: str) -> str:
     return f"raw_{source}"
 

@@ -149,6 +149,16 @@ def test_a_row_in_the_gates_quarantine_is_counted_once(drop: Drop) -> None:
     assert drop.load()["spend"].rows_at_source == 3
 
 
+def test_a_source_whose_schema_was_dropped_is_read_anew(drop: Drop) -> None:
+    drop.load()
+    with drop.warehouse.begin() as connection:
+        connection.execute(
+            sa.text("drop schema raw_testdrop cascade; drop schema raw_testdrop_staging cascade")
+        )
+    load = drop.load()
+    assert (load["spend"].rows_loaded, load["spend"].rows_at_source, load["prices"].rows_loaded) == (2, 2, 2)
+
+
 def test_an_empty_folder_makes_empty_tables(drop: Drop) -> None:
     for file in ("spend/0901.csv", "prices/all.jsonl"):
         (drop.folder / file).unlink()
