@@ -14,7 +14,8 @@ from dagster_project.errors import C360Error, SourceError, SourceUnavailable
 from dagster_project.quality import Reconciliation, forget, holding, reconcile
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.sources import Source, Table
-from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.sources.arrival import TableLoad
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, ledger, schema
 
 LAYER = "raw"

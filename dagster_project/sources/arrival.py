@@ -1,10 +1,10 @@
-"""One load of one table: what was read of the source, and what of it arrived in raw.
+"""What a refresh did to one raw table, and for each load of it: what was read, and what of it arrived in raw.
 
-Belongs here: counting rows and summing the declared amount, on both ends. Does not belong here: the whole table's
+Belongs here: the account, and counting rows and summing the declared amount on both ends. Does not belong here: the whole table's
 count (quality/reconcile.py), writing it down (warehouse/ledger.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pyarrow as pa
@@ -76,3 +76,32 @@ class Arrival:
             return tuple(
                 connection.execute(sa.text(f"select {what} from {raw}"), {"load_id": self.load_id}).one()
             )
+
+
+@dataclass
+class TableLoad:
+    """What one refresh did to one raw table. Rows are counted; watermarks as the source writes them.
+
+    arrivals: each load's own account, of loads that read a row of the table.
+
+    rows_rejected could not even be rows; refused says which files could not be read, and why.
+    """
+
+    table: str
+    rows_at_source: int = 0
+    rows_missing: int = 0
+    rows_loaded: int = 0
+    tombstones: int = 0
+    returned: int = 0
+    watermark_from: str | None = None
+    watermark_to: str | None = None
+    new_columns: list[str] = field(default_factory=list)
+    rows_rejected: int = 0
+    refused: list[str] = field(default_factory=list)
+    amount_column: str | None = None
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[str]:
+        """What was read and did not arrive, in counts and sums."""
+        return [arrival.problem for arrival in self.arrivals if not arrival.is_complete]

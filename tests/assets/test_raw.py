@@ -10,8 +10,9 @@ from dagster_project.assets.raw import RECONCILED, build_raw_assets
 from dagster_project.config import Settings
 from dagster_project.quality import holding
 from dagster_project.resources import Environment
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.asterisk import SOURCE
-from dagster_project.sources.extract import Extraction, TableLoad
+from dagster_project.sources.extract import Extraction
 from dagster_project.warehouse import Warehouse, ledger
 
 TABLES = [table.name for table in SOURCE.tables]

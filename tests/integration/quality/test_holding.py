@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from dagster_project.quality import holding
-from dagster_project.sources.extract import TableLoad
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.warehouse import Warehouse, ledger
 
 SOURCES = ["asterisk", "odoo"]

@@ -3,8 +3,7 @@
 import pytest
 
 from dagster_project.quality import Suite, load_suite, reconcile, run_gate
-from dagster_project.sources.arrival import Arrival
-from dagster_project.sources.extract import TableLoad
+from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.warehouse import Warehouse, ledger
 
 SUITE = """

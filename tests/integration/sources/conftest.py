@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project.sources import Source, Table
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Follows
-from dagster_project.sources.extract import Extraction, TableLoad, extract
+from dagster_project.sources.extract import Extraction, extract
 from dagster_project.warehouse import Warehouse, schema
 
 DDL = """

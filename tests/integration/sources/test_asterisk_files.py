@@ -13,8 +13,9 @@ from sqlalchemy.engine import make_url
 from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.quality import Status, load_suites, run_gate
 from dagster_project.sources import load_source
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import columns
-from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
 from demo_company.load import _fill
 from demo_company.systems import asterisk

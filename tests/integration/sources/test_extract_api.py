@@ -19,8 +19,9 @@ from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.errors import ConfigError, SourceError, SourceUnavailable
 from dagster_project.quality import load_suites, run_gate
 from dagster_project.sources import Source, Table, load_source, rest
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Endpoint
-from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
 
 SUITES = load_suites(EXPECTATIONS_DIR)

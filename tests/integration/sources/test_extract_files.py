@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from dagster_project.errors import SourceError
 from dagster_project.sources import Source, Table
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Files
-from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
 
 DROP = Source(

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import demo_company
 from dagster_project.sources import Source, load_source, window
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.delivery import FILE
-from dagster_project.sources.extract import TableLoad, extract
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
 from tests.conftest import empty
 from tests.integration.sources.histories import Drops, Key, Life, Row

@@ -1,0 +1,67 @@
+"""Raw tables as extraction meets them before a load: there, empty, or about to lose everything.
+
+Belongs here: one table's name, presence and making. Does not belong here: filling it (loading.py), its keys (keys.py).
+"""
+
+import sqlalchemy as sa
+
+from dagster_project.errors import SourceError
+from dagster_project.sources.arrival import TableLoad
+from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.reflect import Reflected
+from dagster_project.warehouse import Warehouse, schema
+
+DELETED_AT = "_deleted_at"
+
+
+def raw_name(source: Source, table: str, connection: sa.Connection) -> str | None:
+    """The raw table as SQL names it; None where there is none yet."""
+    raw = f'{schema.raw_schema(source.name)}."{table}"'
+    return raw if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) else None
+
+
+def holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
+    with warehouse.begin() as connection:
+        raw = raw_name(source, table.name, connection)
+        return raw is not None and bool(connection.scalar(sa.text(f"select exists (select from {raw})")))
+
+
+def refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> None:
+    """A table that had rows and now has none is a broken source far more often than an empty one."""
+    if load.rows_at_source:
+        return
+    with warehouse.begin() as connection:
+        if (raw := raw_name(source, load.table, connection)) is None:
+            return
+        had = connection.scalar(sa.text(f"select count(*) from {raw} where {DELETED_AT} is null"))
+    if had:
+        name = f"{source.name}.{load.table}"
+        raise SourceError(
+            f"{name} returns no rows where there were {had}.",
+            f"Mend the source; if it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
+        )
+
+
+def make_empty(source: Source, table: Table, reflected: Reflected, warehouse: Warehouse) -> None:
+    """dlt makes a table with its first row; staging reads it before that."""
+
+    def generic(column: sa.Column) -> sa.types.TypeEngine:
+        try:
+            return column.type.as_generic()
+        except NotImplementedError:
+            return sa.Text()
+
+    like = sa.Table(
+        table.name,
+        sa.MetaData(schema=schema.raw_schema(source.name)),
+        *(sa.Column(column.name, generic(column)) for column in reflected[table.name].columns),
+        *(sa.Column(name, sa.Text()) for name in absent_columns(table, reflected)),
+        sa.Column(DELETED_AT, sa.DateTime(timezone=True)),
+        sa.Column("_dlt_load_id", sa.Text()),
+    )
+    with warehouse.begin() as connection:
+        like.create(connection, checkfirst=True)
+
+
+def absent_columns(table: Table, reflected: Reflected) -> list[str]:
+    return [name for name in table.optional if name not in reflected[table.name].c]
