@@ -7,6 +7,7 @@ Belongs here: dlt's settings, and whose fault a load is that failed. Does not be
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.failures import chain
-from dagster_project.sources.raw_tables import DELETED_AT, absent_columns, holds_rows
+from dagster_project.sources.raw_tables import DELETED_AT, absent_columns, forget_dropped, holds_rows
 from dagster_project.sources.reflect import Reflected
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse, schema
@@ -148,11 +149,14 @@ def run_load(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
+    name, folder = schema.raw_schema(source.name), work_dir / "dlt"
+    if forget_dropped(source, warehouse):
+        shutil.rmtree(folder / name, ignore_errors=True)
     pipeline = dlt.pipeline(
-        pipeline_name=schema.raw_schema(source.name),
-        pipelines_dir=str(work_dir / "dlt"),
+        pipeline_name=name,
+        pipelines_dir=str(folder),
         destination=dlt.destinations.postgres(credentials=warehouse.libpq_url()),
-        dataset_name=schema.raw_schema(source.name),
+        dataset_name=name,
     )
     begun = [(source.table(resource.name), loads[resource.name].arrivals[-1]) for resource in resources]
     for table, arrival in begun:

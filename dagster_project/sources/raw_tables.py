@@ -20,6 +20,28 @@ def raw_name(source: Source, table: str, connection: sa.Connection) -> str | Non
     return raw if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) else None
 
 
+def forget_dropped(source: Source, warehouse: Warehouse) -> bool:
+    """Whether a raw table is not there (or no longer): then what dlt remembers of this source's tables is deleted.
+
+    It would take a table that somebody dropped for one that it has made, with the column types of then.
+    """
+    raw = schema.raw_schema(source.name)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(f"create schema if not exists {raw}"))
+        missing = [table.name for table in source.tables if raw_name(source, table.name, connection) is None]
+        for table in missing:
+            connection.execute(sa.text(f'drop table if exists {raw}_staging."{table}"'))
+        for memory in (
+            f"{place}.{table}"
+            for place in (raw, f"{raw}_staging")
+            for table in ("_dlt_version", "_dlt_pipeline_state")
+            if missing
+        ):
+            if connection.scalar(sa.text("select to_regclass(:memory)"), {"memory": memory}):
+                connection.execute(sa.text(f"delete from {memory}"))
+    return bool(missing)
+
+
 def holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
     with warehouse.begin() as connection:
         raw = raw_name(source, table.name, connection)

@@ -123,8 +123,8 @@ def new_and_retyped(source: Source, reflected: Reflected, warehouse: Warehouse) 
             elif now and before != now:
                 raise SourceError(
                     f"{source.name}: column {name}.{column.name} was {before} and is now {now}.",
-                    f"Mend its type at the source; if the change is meant, drop "
-                    f"{schema.raw_schema(source.name)}.{name} in the warehouse so that it is read anew.",
+                    "Mend its type at the source; if the change is meant, run "
+                    f"`c360 sql 'drop table {schema.raw_schema(source.name)}.{name} cascade'`: it is read anew.",
                 )
     return new
 

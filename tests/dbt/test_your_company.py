@@ -19,6 +19,7 @@ import yaml
 
 from dagster_project.assets.dbt import source_key
 from dagster_project.assets.raw import raw_key
+from dagster_project.audit import audit
 from dagster_project.config import DBT_PROJECT_DIR, PROJECT_ROOT
 from dagster_project.quality import Batch, Status, load_suites, run_gate
 from dagster_project.sources.declared import read_declaration
@@ -271,3 +272,12 @@ def test_tryton_itself_makes_and_fills_the_tables_of_the_dump(warehouse: Warehou
             }
 
     assert shape(url) == shape(dumped)
+
+
+def test_the_audit_counts_phones_and_emails_of_one_column(built: tuple[Warehouse, dict[str, str]]) -> None:
+    assert built[0].admin_url is not None
+    url = built[0].admin_url.set(database="tryton").render_as_string(hide_password=False)
+    found = audit([(read_declaration(EXAMPLE / "tryton.toml"), url)])
+    counted = {(c["column"], c["holds"]): (c["filled"], c["distinct"]) for c in found.as_dict()["columns"]}
+    assert counted["value", "phone"] == (5, 4)  # two people of one phone
+    assert counted["value", "email"] == (4, 4)

@@ -293,12 +293,28 @@ def test_a_source_that_is_not_as_declared_is_refused_before_anything_is_loaded(
     assert shop.raw("select count(*) from pg_tables where schemaname = 'raw_testshop'") == [(0,)]
 
 
-def test_a_retyped_column_is_refused(shop: Shop) -> None:
+def test_a_raw_table_dropped_as_the_refusal_says_is_read_anew_in_its_new_type(shop: Shop) -> None:
     shop.extract()
     shop.run("alter table orders alter column amount type text")
-
-    with pytest.raises(SourceError, match=r"orders\.amount was a number and is now text"):
+    with pytest.raises(SourceError, match=r"orders\.amount was a number and is now text") as refused:
         shop.extract()
+    assert "drop table raw_testshop.orders cascade" in refused.value.remedy
+    shop.run_raw("drop table raw_testshop.orders cascade")
+    assert shop.load("orders").rows_loaded == 100
+    assert shop.raw("select amount from raw_testshop.orders where id = 7") == [("10.50",)]
+    shop.run("update orders set note = 'новое', changed_at = '2026-02-01' where id = 3")
+    shop.extract()
+    assert shop.raw("select note, count(*) over () from raw_testshop.orders where id = 3") == [("новое", 1)]
+
+
+def test_a_dropped_schema_is_made_anew(shop: Shop) -> None:
+    shop.extract()
+    shop.run_raw(
+        "drop schema if exists raw_testshop, raw_testshop_staging cascade; create schema raw_testshop"
+    )
+    assert shop.load("orders").rows_loaded == 100
+    assert shop.raw("select count(*) from raw_testshop.order_items") == [(200,)]
+    shop.extract()
 
 
 def test_columns_that_grew_take_what_they_may_now_hold(shop: Shop) -> None:
