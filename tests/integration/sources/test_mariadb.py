@@ -2,8 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 import demo_company
 from dagster_project.errors import SourceError
 from dagster_project.sources import Source, Table, load_source
+from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.extract import Extraction, extract
 from dagster_project.warehouse import Warehouse, schema
 from tests.integration.sources import mariadb
@@ -55,6 +58,12 @@ def rows(warehouse: Warehouse, source: str, table: str) -> list[dict]:
         return sorted(found, key=str)
 
 
+def told(load: TableLoad) -> dict[str, Any]:
+    """What a load says of itself, but its number."""
+    arrivals = [replace(arrival, load_id=None) for arrival in load.arrivals]
+    return {**vars(load), "arrivals": arrivals}
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_it_arrives_as_from_postgresql(
     clean_warehouse: Warehouse,
@@ -77,7 +86,7 @@ def test_it_arrives_as_from_postgresql(
     for table in source.tables:
         assert rows(warehouse, name, table.name) == expected[table.name], table.name
         assert expected[table.name], table.name
-    assert [vars(load) for load in second.tables] == [vars(load) for load in first.tables]
+    assert [told(load) for load in second.tables] == [told(load) for load in first.tables]
 
 
 # -- types and times of MySQL's own -----------------------------------------------------------------
