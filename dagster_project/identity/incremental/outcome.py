@@ -121,8 +121,7 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             arrow(
                 con,
                 """
-                select * exclude (rid) from record_customers n
-                where not exists (from was_before w where w.rid = n.rid and hash(w) = hash(n))
+                select * exclude (rid) from (select * from record_customers except select * from was_before)
                 """,
             ).cast(registry.RECORD_CUSTOMERS),
             arrow(
