@@ -31,7 +31,7 @@ run: install ## everything: warehouse, demo company, one whole refresh, a summar
 	@$(BIN)/c360 refresh
 
 test: install ## every test, on two cores
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 servers: ## MariaDB for the tests that read a real one, from Debian's packages; needs root
 	@PATH="$$PATH:/usr/sbin"; if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then echo "MariaDB is there."; \

@@ -11,16 +11,9 @@ from dagster_project.warehouse import Warehouse, open_warehouse, schema
 from dagster_project.warehouse.connect import embedded_server
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who uses the end-to-end company begins first, in one process, so that it is built and refreshed once."""
-
-    def group(item: pytest.Item) -> str:
-        return "company" if "company" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) != "company")
+    """The longest begin first, so that no core waits for them at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "end_to_end")
 
 
 @pytest.fixture(scope="session")

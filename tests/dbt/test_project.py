@@ -402,17 +402,10 @@ def test_each_data_test_can_fail(built: Built, dbt: Dbt) -> None:
     assert held == {"assert_layers_are_kept", "assert_statuses_are_mapped"}
 
 
-def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: Built, dbt: Dbt) -> None:
-    warehouse, _ = built
+def move_a_case(warehouse: Warehouse) -> None:
+    """What a gate does with a bad row."""
     cases = quarantine.Place("intermediate", "cases", ("case_id",))
     with warehouse.begin() as connection:
-        # The staging drops a receipt for no reason.
-        view = "staging.stg_odoo__orders"
-        query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
-        connection.exec_driver_sql(
-            f"create or replace view {view} as select * from ({query}) as v where order_id <> 'odoo:pos:304'"
-        )
-        # A gate moved a case.
         quarantine.ensure(connection, cases)
         moved = connection.exec_driver_sql(
             "with moved as (delete from intermediate.cases where case_number = '2' returning *) "
@@ -420,6 +413,43 @@ def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: 
             "select case_id, to_jsonb(moved), '{bad}', 'run-1' from moved"
         )
         assert moved.rowcount == 1
+
+
+def test_a_source_that_is_held_back_keeps_what_the_contracts_had_of_it(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    cards = "select * from intermediate.customer_records where source_system = '{}' order by 2"
+    cases = "select case_id from intermediate.cases where source_system = 'suitecrm' order by 1"
+    move_a_case(warehouse)
+    (moved_out,) = rows(built, "select row ->> 'case_id' as case_id from quarantine.cases")
+    kept, left = rows(built, cards.format("suitecrm")), rows(built, cases)
+    assert kept and left
+    holding.hold(warehouse, "suitecrm", holding.EXTRACTION, "broken", "run-2")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("update raw_suitecrm.contacts set last_name = 'Новая'")
+        connection.exec_driver_sql("update raw_odoo.res_partner set name = 'Новая'")
+    chosen = ("run", "--select", "customer_records", "cases")
+    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
+    assert rows(built, cards.format("suitecrm")) == kept
+    assert "Новая" in {row["full_name"] for row in rows(built, cards.format("odoo"))}
+    # What the gate had moved out stands in the new table again, to be judged anew.
+    assert rows(built, cases) == sorted([*left, moved_out], key=lambda row: row["case_id"])
+
+    holding.release(warehouse, "suitecrm", holding.EXTRACTION)
+    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
+    assert "Новая" in {row["family_name"] for row in rows(built, cards.format("suitecrm"))}
+
+
+def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    with warehouse.begin() as connection:
+        # The staging drops a receipt for no reason.
+        view = "staging.stg_odoo__orders"
+        query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
+        connection.exec_driver_sql(
+            f"create or replace view {view} as select * from ({query}) as v where order_id <> 'odoo:pos:304'"
+        )
+    move_a_case(warehouse)
+    with warehouse.begin() as connection:
         # The planned call stands in place of the one that was held; a line lost half of its amount.
         for change in (
             "interactions set interaction_id = 'suitecrm:calls:p1' where interaction_id = 'suitecrm:calls:p2'",
@@ -440,26 +470,3 @@ def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: 
     }
     (row,) = [row for row in tables if row["table_name"] == "cases"]
     assert (row["rows_after"], row["left_out_reasons"]) == (1, {"quarantined": 1})
-
-
-def test_a_source_that_is_held_back_keeps_what_the_contracts_had_of_it(built: Built, dbt: Dbt) -> None:
-    warehouse, _ = built
-    cards = "select * from intermediate.customer_records where source_system = '{}' order by 2"
-    cases = "select case_id from intermediate.cases where source_system = 'suitecrm' order by 1"
-    (moved_out,) = rows(built, "select row ->> 'case_id' as case_id from quarantine.cases")
-    kept, left = rows(built, cards.format("suitecrm")), rows(built, cases)
-    assert kept and left
-    holding.hold(warehouse, "suitecrm", holding.EXTRACTION, "broken", "run-2")
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql("update raw_suitecrm.contacts set last_name = 'Новая'")
-        connection.exec_driver_sql("update raw_odoo.res_partner set name = 'Новая'")
-    chosen = ("run", "--select", "customer_records", "cases")
-    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
-    assert rows(built, cards.format("suitecrm")) == kept
-    assert "Новая" in {row["full_name"] for row in rows(built, cards.format("odoo"))}
-    # What the gate had moved out stands in the new table again, to be judged anew.
-    assert rows(built, cases) == sorted([*left, moved_out], key=lambda row: row["case_id"])
-
-    holding.release(warehouse, "suitecrm", holding.EXTRACTION)
-    assert dbt(*chosen).named("success") == {"customer_records", "cases"}
-    assert "Новая" in {row["family_name"] for row in rows(built, cards.format("suitecrm"))}
