@@ -234,8 +234,10 @@ def test_bad_rows_wait_in_quarantine_and_come_back_mended(company: Company) -> N
         "wp_woocommerce_order_items join wp_woocommerce_order_itemmeta using (order_item_id) "
         f"where meta_id = {meta}); "
     )
-    newest = "(select max(date_updated_gmt) from wp_wc_orders)"
-    written = "write_date = (select max(write_date) from pos_order)"
+    # As late as anything that was ever read: what another test deleted may have been later than all that is left.
+    ((newest,),) = company.ask("select max(date_updated_gmt) from raw_woocommerce.wp_wc_orders")
+    ((latest,),) = company.ask("select max(write_date) from raw_odoo.pos_order")
+    newest, written = f"timestamp '{newest}'", f"write_date = timestamp '{latest}'"
     company.at_source("odoo", "create table kept as table pos_order")
     company.at_source("woocommerce", "create table kept as table wp_woocommerce_order_itemmeta")
     for receipt, year in zip(receipts, ("0001", "9999"), strict=True):
