@@ -107,7 +107,7 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
     held = holding.held(warehouse, list(source_contracts())) if warehouse.answers() else []
     # A source that is held back makes Dagster's run a failed one, after all others were published.
     stopped = watch.skipped or watch.blocked or any(step.failed for step in watch.steps)
-    success = not stopped and (result.success or bool(held))
+    success = not stopped and (result.success or watch.is_incomplete)
     return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked, held)
 
 
@@ -141,6 +141,7 @@ class _Watch:
         self.steps: list[Step] = []
         self.blocked: list[str] = []
         self.skipped: list[str] = []
+        self.is_incomplete = False  # published, but a source is held back
         self._stopped: dict[str, list[str]] = {}  # what a step's gates said, until the step ends
         self._open: dict[str, tuple[Step, float]] = {}
 
@@ -179,7 +180,9 @@ class _Watch:
                 and evaluation.blocking
             ):
                 stopped = self._stopped.setdefault(event.step_key or "", [])
-                if evaluation.check_name != holding.EVERY_SOURCE:  # all else was published before it
+                if evaluation.check_name == holding.EVERY_SOURCE:
+                    self.is_incomplete = True
+                else:
                     key = evaluation.asset_key.to_user_string()
                     stopped.append(f"{key}: {evaluation.description or evaluation.check_name}")
 

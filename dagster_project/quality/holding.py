@@ -5,6 +5,9 @@ each source). Does not belong here: noticing that a source is broken (sources/, 
 do meanwhile: they keep the rows they had (dbt_project/macros/union_sources.sql).
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 
 from dagster_project.warehouse import Warehouse
@@ -29,8 +32,7 @@ create or replace view ops.source_states as
 
 def can_be_held(warehouse: Warehouse, source: str) -> bool:
     """Whether the contracts have rows of `source` to keep: a source that never came through stops the refresh."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
+    with _begin(warehouse) as connection:
         return bool(
             connection.scalar(
                 sa.text("select exists (select from ops.source_reads where source = :source)"),
@@ -44,8 +46,7 @@ def hold(warehouse: Warehouse, source: str, cause: str, reason: str, run_id: str
 
     reason: a line for a person that names what to mend, without a value of a row.
     """
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
+    with _begin(warehouse) as connection:
         connection.execute(
             sa.text(
                 "insert into ops.source_holds (source, cause, reason, run_id) "
@@ -58,8 +59,7 @@ def hold(warehouse: Warehouse, source: str, cause: str, reason: str, run_id: str
 
 def release(warehouse: Warehouse, source: str, cause: str) -> None:
     """Takes a cause back; the source is read again once it has none."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
+    with _begin(warehouse) as connection:
         connection.execute(
             sa.text("delete from ops.source_holds where source = :source and cause = :cause"),
             {"source": source, "cause": cause},
@@ -68,8 +68,7 @@ def release(warehouse: Warehouse, source: str, cause: str) -> None:
 
 def accept(warehouse: Warehouse) -> None:
     """Says that the contracts, just built, hold each source as it was last extracted, but those held back."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
+    with _begin(warehouse) as connection:
         connection.execute(
             sa.text(
                 "insert into ops.source_reads (source, refreshed_at) "
@@ -82,8 +81,7 @@ def accept(warehouse: Warehouse) -> None:
 
 def held(warehouse: Warehouse, sources: list[str]) -> list[str]:
     """A line for each of `sources` that is held back: since when the readers have no news of it, and why."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
+    with _begin(warehouse) as connection:
         return [
             f"{source} is kept as it was read on {at:%Y-%m-%d %H:%M} UTC: {reason}"
             for source, at, reason in connection.execute(
@@ -94,3 +92,10 @@ def held(warehouse: Warehouse, sources: list[str]) -> list[str]:
                 {"sources": sources},
             )
         ]
+
+
+@contextlib.contextmanager
+def _begin(warehouse: Warehouse) -> Iterator[sa.Connection]:
+    with warehouse.begin() as connection:
+        connection.execute(sa.text(DDL))
+        yield connection

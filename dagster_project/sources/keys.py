@@ -1,6 +1,8 @@
-"""Keys: duplicates refused before they are loaded, rows that left the source marked by a tombstone.
+"""Keys: duplicates refused before they are loaded, rows that left the source marked by a tombstone, rows that no
+window showed named.
 
-Belongs here: the two questions that only the whole key set answers. Does not belong here: rows' values.
+Belongs here: what keys alone answer, those of a source's table against those of raw. Does not belong here: rows'
+values, and which windows are read (window.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -169,8 +169,8 @@ def run_load(
         raise _cause(failed, source, warehouse, at_source) from failed
     normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     counts = normalized.row_counts if normalized else {}
-    for name, load in loads.items():
-        load.rows_loaded += counts.get(name, 0)
+    for table_name, load in loads.items():
+        load.rows_loaded += counts.get(table_name, 0)
     load_id = info.loads_ids[0] if info.loads_ids else None
     for table, arrival in begun:
         if arrival.rows_read and load_id:

@@ -331,14 +331,15 @@ def test_retired_ids_lead_to_the_survivor(built: Built) -> None:
     assert (row["retired_id"], row["surviving_id"], row["reason"]) == ("C-OLD", "C-ANNA", "merged")
 
 
+def change_view(connection: sa.Connection, view: str, select: str) -> None:
+    """Makes `view` anew as `select` from what it was."""
+    query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
+    connection.exec_driver_sql(f"create or replace view {view} as {select.format(f'({query}) as v')}")
+
+
 def test_a_column_that_the_contract_does_not_know_is_an_error(built: Built, dbt: Dbt) -> None:
-    warehouse, _ = built
-    with warehouse.begin() as connection:
-        view = "staging.stg_asterisk__customer_records"
-        query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
-        connection.exec_driver_sql(
-            f"create or replace view {view} as select *, 1 as shoe_size from ({query}) as v"
-        )
+    with built[0].begin() as connection:
+        change_view(connection, "staging.stg_asterisk__customer_records", "select *, 1 as shoe_size from {}")
     run = dbt("run", "--select", "customer_records")
     assert run.named("error") == {"customer_records"}
     assert "stg_asterisk__customer_records.shoe_size" in run.output
@@ -443,10 +444,8 @@ def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: 
     warehouse, _ = built
     with warehouse.begin() as connection:
         # The staging drops a receipt for no reason.
-        view = "staging.stg_odoo__orders"
-        query = str(connection.scalar(sa.text("select pg_get_viewdef(:view)"), {"view": view})).rstrip(";")
-        connection.exec_driver_sql(
-            f"create or replace view {view} as select * from ({query}) as v where order_id <> 'odoo:pos:304'"
+        change_view(
+            connection, "staging.stg_odoo__orders", "select * from {} where order_id <> 'odoo:pos:304'"
         )
     move_a_case(warehouse)
     with warehouse.begin() as connection:
