@@ -4,7 +4,6 @@ Belongs here: charts as PNG, made of counts that PostgreSQL has summed up, and o
 showing them (assets/), and anything that names a person.
 """
 
-import json
 from math import log2
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from dagster_project.identity.estimate import RULE_BELIEF
-from dagster_project.identity.explain import Evidence, Weight
+from dagster_project.identity.explain import Evidence, stored_weights
 from dagster_project.identity.model import COMPARISONS, Model
 from dagster_project.identity.resolution import THRESHOLD
 from dagster_project.identity.waterfall import waterfall
@@ -45,8 +44,8 @@ DECIDED_BY_WEIGHT = """
 RULED = "select linked_by, count(*) as pairs from identity.edges where is_used and linked_by <> 'splink' group by 1"
 # The pair in the middle of those that the model alone links.
 EXAMPLE = """
-    select match_weight, match_probability, comparisons from identity.edges
-    where linked_by = 'splink' and is_used
+    select source_system_l, source_record_id_l, source_system_r, source_record_id_r, match_weight, match_probability
+    from identity.edges where linked_by = 'splink' and is_used
     order by abs(match_weight - (
         select percentile_cont(0.5) within group (order by match_weight) from identity.edges
         where linked_by = 'splink' and is_used)), match_weight limit 1
@@ -200,19 +199,14 @@ def example(warehouse: Warehouse) -> bytes | None:
     found = _read(warehouse, EXAMPLE)
     if found.empty:
         return None
-    pair = found.iloc[0]
-    said = pair["comparisons"] if isinstance(pair["comparisons"], dict) else json.loads(pair["comparisons"])
-    weights = [
-        Weight(name, said[name]["level"], said[name]["weight"]) for name in COMPARISONS if name in said
-    ]
-    prior = Weight("prior", None, float(pair["match_weight"]) - sum(weight.bits for weight in weights))
+    *keys, weight, probability = found.iloc[0]
     shown = Evidence(
         ("one card",),  # type: ignore[arg-type]
         ("another, linked by the model",),  # type: ignore[arg-type]
         "splink",
-        float(pair["match_weight"]),
-        float(pair["match_probability"]),
-        (prior, *weights),
+        float(weight),
+        float(probability),
+        stored_weights(warehouse, (keys[0], keys[1]), (keys[2], keys[3])),
     )
     return waterfall([shown])
 

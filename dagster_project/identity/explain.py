@@ -4,7 +4,6 @@ Belongs here: answers about links that exist, and the comparison of two cards th
 here: SQL for everybody (views.py) and how an answer looks (commands/).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dagster_project.errors import IdentityError
-from dagster_project.identity import guard, link, model, store
+from dagster_project.identity import guard, link, model, store, views
 from dagster_project.identity.decisions import SAME, Decision, Key, all_decisions, contradiction
 from dagster_project.identity.engine import connect
 from dagster_project.identity.references import Named
@@ -186,7 +185,7 @@ def compare(
     model.score(con, trained, "candidates")
     rows = con.execute(
         """
-        select l.name, r.name, s.match_weight, s.match_probability, s.comparisons, v.reason,
+        select l.name, r.name, s.match_weight, s.match_probability, s.levels, v.reason,
             (s.pid_l, s.pid_r) in (select (pid_l, pid_r) from met) as met, f.both_strong, f.has_phone or f.has_email
         from scores s join facts f using (pid_l, pid_r) join sides l on l.is_left and l.pid in (s.pid_l, s.pid_r)
         join sides r on r.is_right and r.pid in (s.pid_l, s.pid_r) and r.pid <> l.pid
@@ -196,7 +195,7 @@ def compare(
     ).fetchall()
     if not rows:
         return None
-    name_l, name_r, weight, probability, comparisons, veto, met, both_named, same_contact = rows[0]
+    name_l, name_r, weight, probability, levels, veto, met, both_named, same_contact = rows[0]
     if not both_named and same_contact:
         reason = "no_sole_holder"
     elif not met:
@@ -209,7 +208,14 @@ def compare(
         None,
         weight,
         probability,
-        _weights(json.loads(comparisons), weight),
+        _weights(
+            warehouse,
+            views.weights_of(
+                "select cast(:levels as text) as levels, cast(:weight as double precision) as match_weight,"
+                " cast(:model as text) as model_version"
+            ),
+            {"levels": levels, "weight": weight, "model": trained.version},
+        ),
         rejected_by=reason,
         is_stored=False,
         shared=_shared(warehouse, _key(name_l), _key(name_r)),
@@ -233,7 +239,7 @@ def _path(warehouse: Warehouse, left: Key, right: Key) -> list[Evidence]:
         steps.append(
             Evidence(
                 *(*ends, row.linked_by, row.match_weight, row.match_probability),
-                weights=_stored_weights(warehouse, *ends) if row.decision_id is None else (),
+                weights=stored_weights(warehouse, *ends) if row.decision_id is None else (),
                 decision=decisions.get(row.decision_id),
                 shared=_shared(warehouse, *ends),
             )
@@ -276,36 +282,27 @@ def _edge(warehouse: Warehouse, condition: str, values: Mapping[str, Any]) -> Ev
     ends = (row.source_system_l, row.source_record_id_l), (row.source_system_r, row.source_record_id_r)
     return Evidence(
         *(*ends, row.linked_by, row.match_weight, row.match_probability),
-        weights=_stored_weights(warehouse, *ends),
+        weights=stored_weights(warehouse, *ends),
         rejected_by=row.rejected_by,
         shared=_shared(warehouse, *ends),
     )
 
 
-def _stored_weights(warehouse: Warehouse, left: Key, right: Key) -> tuple[Weight, ...]:
+def stored_weights(warehouse: Warehouse, left: Key, right: Key) -> tuple[Weight, ...]:
+    """What the link between two cards was made of: the prior, then the heaviest first; empty where rules alone link."""
+    of_pair = f"""
+        select comparison, level, weight from {IDENTITY}.edge_comparisons
+        where (source_system_l, source_record_id_l, source_system_r, source_record_id_r)
+            in ((:sl, :il, :sr, :ir), (:sr, :ir, :sl, :il))
+    """
+    return _weights(warehouse, of_pair, dict(zip(("sl", "il", "sr", "ir"), (*left, *right), strict=True)))
+
+
+def _weights(warehouse: Warehouse, query: str, values: Mapping[str, Any]) -> tuple[Weight, ...]:
+    ordered = f"select * from ({query}) w order by comparison <> 'prior', abs(weight) desc, comparison"
     with warehouse.begin() as connection:
-        rows = connection.execute(
-            sa.text(
-                f"""
-                select comparison, level, weight from {IDENTITY}.edge_comparisons
-                where (source_system_l, source_record_id_l, source_system_r, source_record_id_r)
-                    in ((:sl, :il, :sr, :ir), (:sr, :ir, :sl, :il))
-                order by comparison <> 'prior', abs(weight) desc, comparison
-                """
-            ),
-            dict(zip(("sl", "il", "sr", "ir"), (*left, *right), strict=True)),
-        )
+        rows = connection.execute(sa.text(ordered), values)
         return tuple(Weight(row.comparison, row.level, row.weight) for row in rows)
-
-
-def _weights(comparisons: dict[str, dict[str, object]], match_weight: float) -> tuple[Weight, ...]:
-    """The same of a comparison made now, as model.score gives it."""
-    found = [
-        Weight(name, str(said["level"]), float(str(said["weight"]))) for name, said in comparisons.items()
-    ]
-    prior = round(match_weight - sum(weight.bits for weight in found), 3)
-    found.sort(key=lambda weight: (-abs(weight.bits), weight.comparison))
-    return (Weight("prior", None, prior), *found)
 
 
 def _records(warehouse: Warehouse, named: Named) -> list[Key]:

@@ -209,7 +209,7 @@ def blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
 def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
     """From `facts` (guard.py) and `scores` to `links`, one row a judged pair.
 
-    links: pid_l, pid_r, linked_by, strength, match_weight, match_probability, comparisons, is_used, rejected_by.
+    links: pid_l, pid_r, linked_by, strength, match_weight, match_probability, levels, is_used, rejected_by.
     A pair that no rule names and that scores below one half is not kept.
     """
     con.execute(
@@ -235,7 +235,7 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
             case when rule is not null then 'deterministic:' || rule else 'splink' end as linked_by,
             case rule {" ".join(f"when '{rule}' then {strength}" for rule, strength in RULE_STRENGTH.items())}
                 else s.match_weight end as strength,
-            s.match_weight, s.match_probability, s.comparisons,
+            s.match_weight, s.match_probability, s.levels,
             coalesce(veto.reason is null and (rule is not null or s.match_probability >= {threshold}), false) as is_used,
             case when veto.reason is not null then veto.reason
                 when rule is null and s.match_probability < {threshold} then 'below_threshold' end as rejected_by

@@ -12,6 +12,7 @@ import json
 import logging
 import warnings
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 import duckdb
@@ -233,7 +234,9 @@ def _levels(levels: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str | None = None) -> None:
     """Makes `scores` for the pairs (pid_l < pid_r) of table `pairs`.
 
-    scores: pid_l, pid_r, match_weight (log2 odds), match_probability, comparisons (JSON: comparison → level and weight).
+    scores: pid_l, pid_r, match_weight (log2 odds), match_probability, levels (what each comparison found, a word each
+    in the order of COMPARISONS: a letter, `-` for a value missing, `a` for the least alike and so on, and after it the
+    weight of a rare or frequent value in thousandths of a bit; views.py reads them).
     `always` (a query of pid_l, pid_r) says which pairs the caller needs however unlikely they are: of many pairs,
     those that are neither in it nor as likely as not may then be missing.
     """
@@ -241,7 +244,7 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str 
     if count == 0:
         con.execute(
             "create or replace table scores (pid_l bigint, pid_r bigint, match_weight double,"
-            " match_probability double, comparisons varchar)"
+            " match_probability double, levels varchar)"
         )
         return
     if always is not None and count > MANY_PAIRS:
@@ -255,15 +258,12 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str 
         pairs = "likely_pairs"
     predicted = _predict(con, model, pairs)
     columns = {row[0] for row in con.execute(f"describe {predicted}").fetchall()}
-    parts = ", ".join(
-        f"'{name}', json_object('level', {_label(name)}, 'weight', round({_weight(name, columns)}, 3))"
-        for name in COMPARISONS
-    )
+    levels = ", ".join(_word(name, f"mw_tf_adj_{name}" in columns) for name in COMPARISONS)
     con.execute(
         f"""
         create or replace table scores as
         select unique_id_l as pid_l, unique_id_r as pid_r, match_weight, match_probability,
-            cast(json_object({parts}) as varchar) as comparisons
+            concat_ws(' ', {levels}) as levels
         from {predicted};
         drop table if exists likely_pairs;
         """
@@ -311,18 +311,12 @@ def _predict(
     return str(predicted)
 
 
-def _weight(name: str, columns: set[str]) -> str:
-    terms = [column for column in (f"mw_{name}", f"mw_tf_adj_{name}") if column in columns]
-    return " + ".join(terms)
-
-
-def _label(name: str) -> str:
-    labels = ["missing", *(label for label, *_ in reversed(COMPARISONS[name][1]))]
-    return (
-        f"case gamma_{name} "
-        + " ".join(f"when {i - 1} then '{label}'" for i, label in enumerate(labels))
-        + " end"
-    )
+def _word(name: str, has_frequency: bool) -> str:
+    letters = "-" + ascii_lowercase[: len(COMPARISONS[name][1])]
+    letter = f"'{letters}'[gamma_{name} + 2]"
+    if not has_frequency:
+        return letter
+    return f"{letter} || coalesce(cast(nullif(cast(round(1000 * mw_tf_adj_{name}) as integer), 0) as varchar), '')"
 
 
 def _settings() -> SettingsCreator:

@@ -14,12 +14,18 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import store
+from dagster_project.identity import standardise, store
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
 from dagster_project.identity.model import Model, check, train_model
-from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve
+from dagster_project.identity.resolution import (
+    RULES_VERSION,
+    Progress,
+    Resolution,
+    prepare_loaded,
+    resolve_prepared,
+)
 from dagster_project.identity.state import State
 from dagster_project.identity.store import RunSummary
 from dagster_project.identity.training import provenance
@@ -47,14 +53,14 @@ def refresh(
     model = store.read_model(warehouse)
     decisions = store.read_decisions(warehouse)
     with store.reading(warehouse) as reader, connect() as con:
-        records: pa.Table | None = None
+        keys: pa.Table | None = None
         if model is None:
             say("no model yet: training one")
-            records, identifiers = reader.cards()
-            prepare(con, records, identifiers, decisions, company_phones)
-            model = _train(warehouse, con, started_at, records.num_rows)
+            keys = _prepare(con, reader, decisions, company_phones, with_digests=True)
+            model = _train(warehouse, con, started_at, keys.num_rows)
+        else:
+            _digest(con, *reader.digests())
         check(model)
-        _digest(con, reader)
         fingerprint = _fingerprint(con, decisions, model, company_phones)
         last = store.last_run(warehouse)
         if last is not None and last.fingerprint == fingerprint:
@@ -72,20 +78,10 @@ def refresh(
                 with contextlib.suppress(duckdb.Error):
                     con.execute("detach state")
         if result is None:
-            if records is None:
-                records, identifiers = reader.cards()
-                prepare(con, records, identifiers, decisions, company_phones)
-            result = resolve(
-                records,
-                identifiers,
-                model,
-                decisions,
-                store.read_previous(warehouse),
-                run_id=run_id,
-                at=started_at,
-                company_phones=company_phones,
-                progress=progress,
-                con=con,
+            if keys is None:
+                keys = _prepare(con, reader, decisions, company_phones)
+            result = resolve_prepared(
+                con, model, store.read_previous(warehouse), run_id=run_id, at=started_at, progress=progress
             )
         summary = RunSummary(
             run_id=run_id,
@@ -109,7 +105,7 @@ def refresh(
         else:
             # The server and this process have a core each: the state is made while PostgreSQL writes.
             with ThreadPoolExecutor(1) as beside:
-                made = beside.submit(_make, state, con, records, run_id, say)
+                made = beside.submit(_make, state, con, keys, run_id, say)
                 store.write_run(warehouse, summary, result)
             if made.result():
                 with _whatever_befalls(state, say):
@@ -118,11 +114,29 @@ def refresh(
     return summary
 
 
-def _make(
-    state: State, con: duckdb.DuckDBPyConnection, records: pa.Table, run_id: str, say: Progress
-) -> bool:
+def _prepare(
+    con: duckdb.DuckDBPyConnection,
+    reader: store.Reader,
+    decisions: pa.Table,
+    company_phones: Sequence[str],
+    *,
+    with_digests: bool = False,
+) -> pa.Table:
+    """All cards into `con`, and `digests` if asked for; returns the cards' keys with card_hash."""
+    records, identifiers = reader.cards(with_digests=with_digests)
+    standardise.load(con, records, identifiers)
+    if with_digests:
+        _digest(con, records, identifiers)
+    keys = records.select(["source_system", "source_record_id", "card_hash"])
+    # The session has its own copy: two would be in memory through all that follows.
+    del records, identifiers
+    prepare_loaded(con, decisions, company_phones)
+    return keys
+
+
+def _make(state: State, con: duckdb.DuckDBPyConnection, keys: pa.Table, run_id: str, say: Progress) -> bool:
     with _whatever_befalls(state, say):
-        _number(con, records)
+        _number(con, keys)
         state.make(con, run_id, "numbered_digests")
         return True
     return False
@@ -202,9 +216,8 @@ def _follow(
         return None
 
 
-def _digest(con: duckdb.DuckDBPyConnection, reader: store.Reader) -> None:
-    """Makes `digests` (card_hash, digest): one figure for all that a card and its identifiers say."""
-    cards, identifiers = reader.digests()
+def _digest(con: duckdb.DuckDBPyConnection, cards: pa.Table, identifiers: pa.Table) -> None:
+    """From tables with card_hash and digest to `digests` (of both): one figure for all that a card says."""
     con.register("card_digests", cards)
     con.register("identifier_digests", identifiers)
     con.execute(
@@ -222,9 +235,9 @@ def _digest(con: duckdb.DuckDBPyConnection, reader: store.Reader) -> None:
     con.unregister("identifier_digests")
 
 
-def _number(con: duckdb.DuckDBPyConnection, records: pa.Table) -> None:
-    """Makes `numbered_digests` (card_hash, digest, rid) of the cards in `records`."""
-    con.register("incoming", records)
+def _number(con: duckdb.DuckDBPyConnection, keys: pa.Table) -> None:
+    """Makes `numbered_digests` (card_hash, digest, rid) of the cards in `keys`."""
+    con.register("incoming", keys)
     con.execute(
         """
         create or replace table numbered_digests as

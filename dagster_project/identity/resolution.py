@@ -32,7 +32,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "9"
+RULES_VERSION = "10"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
 _IN_ORDER = (
@@ -88,6 +88,13 @@ def prepare(
 ) -> None:
     """Standardised cards, their profiles and the stewards' decisions as tables of `con`: what training needs."""
     standardise.load(con, records, identifiers)
+    prepare_loaded(con, decisions, company_phones)
+
+
+def prepare_loaded(
+    con: duckdb.DuckDBPyConnection, decisions: pa.Table | None = None, company_phones: Sequence[str] = ()
+) -> None:
+    """The same of cards that `standardise.load` took in."""
     standardise.standardise(con)
     own = canonical_values("phone", company_phones)
     placeholders.drop_placeholders(con, [phone for phone in own if phone])
@@ -105,15 +112,25 @@ def resolve(
     run_id: str = "run",
     at: dt.datetime | None = None,
     company_phones: Sequence[str] = (),
-    progress: Progress | None = None,
-    con: duckdb.DuckDBPyConnection | None = None,
 ) -> Resolution:
-    """Cards (contract columns) to customers. `con`: a session that `prepare` filled already with the same tables."""
+    """Cards (contract columns) to customers."""
+    with connect() as con:
+        prepare(con, records, identifiers, decisions, company_phones)
+        return resolve_prepared(con, model_, previous, run_id=run_id, at=at)
+
+
+def resolve_prepared(
+    con: duckdb.DuckDBPyConnection,
+    model_: Model,
+    previous: Previous | None = None,
+    *,
+    run_id: str = "run",
+    at: dt.datetime | None = None,
+    progress: Progress | None = None,
+) -> Resolution:
+    """The cards that `prepare` brought into `con` to customers."""
     at = at or dt.datetime.now(dt.UTC)
     say = progress or (lambda _: None)
-    if con is None:
-        con = connect()
-        prepare(con, records, identifiers, decisions, company_phones)
     say(f"standardised {_count(con, 'cards')} cards into {_count(con, 'profiles')} profiles")
     link.find_candidates(con)
     model.score(con, model_, "candidates", link.RULED)
@@ -255,9 +272,9 @@ def find_results(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
 
         create or replace table edges as
         select j.rid_l, j.rid_r, {ENDS},
-            j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.comparisons, '{run_id}' as run_id
+            j.linked_by, j.match_weight, j.match_probability, j.is_used, j.rejected_by, j.levels, '{run_id}' as run_id
         from (
-            select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, comparisons
+            select pid_l as rid_l, pid_r as rid_r, linked_by, match_weight, match_probability, is_used, rejected_by, levels
             from judged
             union all
             select pid, rid, 'deterministic:same_content', null, null, true, null, null from members where rid <> pid

@@ -12,7 +12,6 @@ from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
@@ -46,8 +45,15 @@ create table if not exists {IDENTITY}.departed_records (
     primary key (source_system, source_record_id));
 create table if not exists {IDENTITY}.edges (
     {_PAIR}, linked_by text not null, match_weight double precision, match_probability double precision,
-    is_used boolean not null, rejected_by text, comparisons jsonb, run_id text not null,
+    is_used boolean not null, rejected_by text, levels text, run_id text not null,
     primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
+-- Until version 10 of the rules: jsonb, a multiple of all the rest. The next run gives every edge its levels.
+do $$ begin
+    if exists (select from information_schema.columns
+        where table_schema = '{IDENTITY}' and table_name = 'edges' and column_name = 'comparisons') then
+        alter table {IDENTITY}.edges add column levels text, drop column comparisons cascade;
+    end if;
+end $$;
 create table if not exists {IDENTITY}.customers (
     customer_id text primary key, created_at timestamptz not null, created_run_id text not null,
     retired_at timestamptz, retired_run_id text, surviving_customer_id text);
@@ -165,8 +171,10 @@ class Reader:
             self._read(f"select {_CARD_HASH}, {_digest(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}"),
         )
 
-    def cards(self, hashes: pa.Array | None = None) -> tuple[pa.Table, pa.Table]:
-        """Records, with card_hash, and identifiers: of every card, or of those with `hashes`."""
+    def cards(
+        self, hashes: pa.Array | None = None, with_digests: bool = False
+    ) -> tuple[pa.Table, pa.Table]:
+        """Records and identifiers, with card_hash and, if asked for, digest: of every card, or of those with `hashes`."""
         among = ""
         if hashes is not None:
             _stage(self._cursor, "wanted_hashes", pa.table({"card_hash": hashes}))
@@ -177,10 +185,11 @@ class Reader:
             )
             self._cursor.execute("analyze wanted_cards")
             among = " and (source_system, source_record_id) in (select source_system, source_record_id from wanted_cards)"
-        return (
-            self._read(f"select {_CARD_HASH}, {', '.join(RECORD_COLUMNS)} from {_RECORDS}{among}"),
-            self._read(f"select {', '.join(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}{among}"),
+        records, identifiers = (
+            f"select {', '.join([_CARD_HASH, *[_digest(columns)] * with_digests, *columns])} from {table}{among}"
+            for columns, table in ((RECORD_COLUMNS, _RECORDS), (IDENTIFIER_COLUMNS, _IDENTIFIERS))
         )
+        return self._read(records), self._read(identifiers)
 
     def _read(self, query: str) -> pa.Table:
         try:
@@ -374,12 +383,18 @@ def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
 
 
 def _filled(cursor: adbc.Cursor, table: str, rows: pa.Table) -> Iterable[str]:
-    """SQL around the filling of an empty identity.<table>: an index is made faster of all rows than by each."""
+    """SQL around the filling of an empty identity.<table>: an index is made faster of all rows than by each.
+
+    Truncated in this transaction, the table needs no WAL where the server keeps none for others (wal_level minimal).
+    """
     cursor.execute(_INDEXES.format(table=f"{IDENTITY}.{table}"))
     indexes = cursor.fetchall()
     yield from (drop for drop, _ in indexes)
+    yield f"truncate {IDENTITY}.{table}"
     _append(cursor, table, rows)
     yield from (create for _, create in indexes)
+    # The next run may come before PostgreSQL has looked at what lies here now.
+    yield f"analyze {IDENTITY}.{table}"
 
 
 # Statements that drop each index of a table, and those that make it again.
@@ -404,10 +419,6 @@ def _dated(events: pa.Table, summary: RunSummary) -> pa.Table:
 
 def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
     """Adds all rows to identity.<table>: there is nothing to compare them with."""
-    if "comparisons" in rows.column_names:
-        # A jsonb value in a binary COPY is its text after a version number.
-        versioned = pc.binary_join_element_wise("\x01", rows["comparisons"], "")
-        rows = rows.set_column(rows.column_names.index("comparisons"), "comparisons", versioned)
     cursor.adbc_ingest(table, rows, mode="append", db_schema_name=IDENTITY)
 
 
@@ -438,17 +449,16 @@ def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable
 
 
 def _upserted(table: str, columns: Sequence[str], keys: tuple[str, ...]) -> str:
-    casts = {column: f"n.{column}" for column in columns} | {"comparisons": "n.comparisons::jsonb"}
     values = [column for column in columns if column not in keys and column != "run_id"]
     differs = (
-        f"({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(casts[c] for c in values)})"
+        f"({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(f'n.{c}' for c in values)})"
         if values
         else "false"
     )
     # Compared before the conflict: a row that meets one is written, be it changed or not.
     return (
         f"insert into {IDENTITY}.{table} ({', '.join(columns)})"
-        f" select {', '.join(casts[c] for c in columns)}"
+        f" select {', '.join(f'n.{c}' for c in columns)}"
         f" from new_{table} n left join {IDENTITY}.{table} t on {_match(keys, 't', 'n')}"
         f" where t.{keys[0]} is null or {differs}"
         f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in columns if c not in keys)}"

@@ -22,7 +22,7 @@ from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import Estimate, drift, estimate
 from dagster_project.identity.evaluate import b_cubed, pairwise
 from dagster_project.identity.model import Model, check, train_model
-from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve
+from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve_prepared
 from dagster_project.warehouse import Warehouse
 
 # How much a figure may fall before the new model counts as worse.
@@ -89,7 +89,7 @@ def train(
         )
 
     def linked(by: Model, side: str) -> Resolution:
-        found = resolve(records, identifiers, by, con=con)
+        found = resolve_prepared(con, by)
         con.execute(
             "".join(
                 f"create or replace table {t}_{side} as from {t};" for t in ("judged", "clusters", "scores")

@@ -15,18 +15,52 @@ _STRENGTH = (
     + " else coalesce(e.match_weight, 0) end"
 )
 
+# What a letter of model.score's levels means in each model: models differ in their weights.
+_MEANINGS = f"""
+select m.model_version, c.place, c.said ->> 'output_column_name' as comparison, l.said ->> 'label_for_charts' as level,
+    case when coalesce((l.said ->> 'is_null_level')::boolean, false) then '-'
+        else chr(ascii('a') + (jsonb_array_length(c.said -> 'comparison_levels') - l.place)::integer) end as letter,
+    coalesce(ln((l.said ->> 'm_probability')::double precision / (l.said ->> 'u_probability')::double precision) / ln(2.0), 0)
+        as weight
+from {IDENTITY}.models m
+cross join jsonb_array_elements(m.settings -> 'comparisons') with ordinality c (said, place)
+cross join jsonb_array_elements(c.said -> 'comparison_levels') with ordinality l (said, place)
+"""
+
+
+def weights_of(pairs: str) -> str:
+    """SQL: the query `pairs` (levels, match_weight, model_version and more), each row once for every comparison.
+
+    It adds comparison, level and weight in bits. Comparison `prior` is what any two cards start from: the weights of
+    a pair add up to its match_weight.
+    """
+    return f"""
+        with meanings as materialized ({_MEANINGS})
+        select p.*, w.* from ({pairs}) p cross join lateral (
+            with said as (
+                select m.comparison, m.level,
+                    round((m.weight + coalesce(nullif(substr(t.word, 2), '')::double precision / 1000, 0))::numeric, 3)
+                        ::double precision as weight
+                from string_to_table(p.levels, ' ') with ordinality t (word, place)
+                join meanings m on m.model_version = p.model_version and m.place = t.place and m.letter = left(t.word, 1)
+            )
+            select comparison, level, weight from said
+            union all select 'prior', null, round((p.match_weight - sum(weight))::numeric, 3)::double precision from said
+        ) w where p.levels is not null
+    """
+
+
+_OF_EDGES = weights_of(
+    f"""
+    select e.*, r.model_version from {IDENTITY}.edges e cross join (
+        select model_version from {IDENTITY}.runs where not is_skipped order by started_at desc, finished_at desc limit 1
+    ) r
+    """
+)
 DDL = f"""
 create or replace view {IDENTITY}.edge_comparisons as
-select e.source_system_l, e.source_record_id_l, e.source_system_r, e.source_record_id_r,
-    c.key as comparison, c.value ->> 'level' as level, (c.value ->> 'weight')::double precision as weight
-from {IDENTITY}.edges e cross join lateral jsonb_each(e.comparisons) c
-union all
--- What any two cards start from: the weights of a pair add up to its match_weight.
-select e.source_system_l, e.source_record_id_l, e.source_system_r, e.source_record_id_r, 'prior', null,
-    round((e.match_weight - s.weight)::numeric, 3)::double precision
-from {IDENTITY}.edges e cross join lateral (
-    select sum((c.value ->> 'weight')::double precision) as weight from jsonb_each(e.comparisons) c
-) s where e.comparisons is not null;
+select source_system_l, source_record_id_l, source_system_r, source_record_id_r, comparison, level, weight
+from ({_OF_EDGES}) e;
 
 create or replace function {IDENTITY}.link_path(source_l text, id_l text, source_r text, id_r text)
 returns table (step integer, source_system_l text, source_record_id_l text, source_system_r text,

@@ -36,6 +36,9 @@ SERVER_SETTINGS = {
     "work_mem": "64MB",
     "maintenance_work_mem": "256MB",
     "max_wal_size": "4GB",
+    # Nobody replicates a laptop's server: what fills a new table need not be written twice.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "synchronous_commit": "off",
     "max_connections": "60",
     "jit": "off",

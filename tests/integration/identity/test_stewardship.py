@@ -345,7 +345,7 @@ def test_no_path_leads_to_another_customer(linked: Warehouse) -> None:
 
 
 def test_the_weights_of_an_edge_add_up(linked: Warehouse) -> None:
-    edges = rows(linked, "select count(*) from identity.edges where comparisons is not null")[0][0]
+    edges = rows(linked, "select count(*) from identity.edges where levels is not null")[0][0]
     sums = rows(
         linked,
         "select abs(sum(weight) - max(match_weight)) from identity.edge_comparisons join identity.edges using "

@@ -69,9 +69,7 @@ class Twins:
         full = connect()
         decisions = pa.Table.from_pylist(self.decisions, schema=DECISIONS)
         resolution.prepare(full, self._records(self.cards), self._identifiers(self.cards), decisions)
-        result = resolution.resolve(
-            pa.table({}), pa.table({}), self.model, decisions, self.previous, run_id=run_id, at=at, con=full
-        )
+        result = resolution.resolve_prepared(full, self.model, self.previous, run_id=run_id, at=at)
         expected = {name: _keyed(getattr(result, name), key) for name, key in KEYS.items()}
         if self.steps > 1 and incremental:
             self._incremental(set(changed), decisions, run_id, at, full, expected, result.events)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from dagster_project.identity import resolve
-from dagster_project.identity.model import Model
+from dagster_project.identity.model import COMPARISONS, Model
 from dagster_project.identity.placeholders import drop_placeholders
 from tests.unit.identity.conftest import cards, decisions, identifiers, together
 from tests.unit.identity.test_standardise import read
@@ -250,7 +250,9 @@ def test_edges_say_why(model: Model) -> None:
     assert together(resolution) == {frozenset({"1", "2"}), frozenset({"3"})}
     edges = {(e["source_record_id_l"], e["source_record_id_r"]): e for e in resolution.edges.to_pylist()}
     assert edges["1", "2"]["linked_by"] == "deterministic:phone" and edges["1", "2"]["is_used"]
-    assert '"phone":{"level":"same"' in edges["1", "2"]["comparisons"]
+    levels = dict(zip(COMPARISONS, edges["1", "2"]["levels"].split(" "), strict=True))
+    # Of phone's three levels the best; nothing is known of the address.
+    assert (levels["phone"], levels["address"]) == ("c", "-")
     assert all(
         not e["is_used"] and e["rejected_by"] == "given_name_differs" for k, e in edges.items() if "3" in k
     )
