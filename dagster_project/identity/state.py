@@ -18,7 +18,9 @@ import duckdb
 import splink
 
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
-EDGE_DIGEST = "hash(linked_by, match_weight, match_probability, is_used, rejected_by, md5_number_lower(levels))"
+EDGE_DIGEST = (
+    "hash(linked_by, match_weight, match_probability, is_used, rejected_by, md5_number_lower(levels))"
+)
 REVIEW_DIGEST = "hash(reason, match_probability, gain)"
 JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
 # Table → SQL that makes it of a full run's session.

@@ -171,9 +171,7 @@ class Reader:
             self._read(f"select {_CARD_HASH}, {_digest(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}"),
         )
 
-    def cards(
-        self, hashes: pa.Array | None = None, with_digests: bool = False
-    ) -> tuple[pa.Table, pa.Table]:
+    def cards(self, hashes: pa.Array | None = None, with_digests: bool = False) -> tuple[pa.Table, pa.Table]:
         """Records and identifiers, with card_hash and, if asked for, digest: of every card, or of those with `hashes`."""
         among = ""
         if hashes is not None:

@@ -136,6 +136,23 @@ def test_a_decision_changes_the_next_run_and_a_retraining_keeps_it(filled: Wareh
     assert found[by_record[left], left] != found[by_record[right], right]
 
 
+def test_edges_of_an_older_version_get_their_levels(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    before = rows(filled, "select * from identity.edge_comparisons order by 1, 2, 3, 4, 5")
+    do(
+        filled,
+        "alter table identity.edges add column comparisons jsonb default '{}', drop column levels cascade;"
+        "update identity.runs set fingerprint = 'of the older version'",
+    )
+    assert not refresh(filled, "r2").is_skipped
+    assert rows(filled, "select * from identity.edge_comparisons order by 1, 2, 3, 4, 5") == before != []
+    columns = rows(
+        filled,
+        "select column_name from information_schema.columns where (table_schema, table_name) = ('identity', 'edges')",
+    )
+    assert ("levels",) in columns and ("comparisons",) not in columns
+
+
 def test_a_run_that_fails_leaves_the_last_state_whole(
     filled: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
