@@ -84,7 +84,9 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
                     or has_account or has_messenger or has_tax_id or same_mailbox or near_phone
                     or patronymic_state = 'same' or birth_date_state in ('same', 'close')) then 'family_name_differs'
             when not (has_phone or has_email or has_loyalty_card or has_login or has_account or has_messenger or has_tax_id
-                    or same_home or same_mailbox or near_phone or birth_date_state in ('same', 'close')) then 'name_alone'
+                    or same_home or same_mailbox or near_phone or birth_date_state in ('same', 'close')
+                    -- Three names that agree are as much as a date: how rare they are is for the model to say.
+                    or (given_state = 'same' and patronymic_state = 'same' and family_state = 'same')) then 'name_alone'
             end as reason
         from facts
         where not is_parent and reason is not null

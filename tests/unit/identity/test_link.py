@@ -46,6 +46,10 @@ def linked(groups: Groups, *rows: dict, **options: object) -> bool:
             {"messenger_kind": "Telegram", "messenger_id": "5"},
         ),
         (
+            {"full_name": "Пржевальская Аграфена Кондратьевна", "city": "Омск"},
+            {"full_name": "Аграфена Кондратьевна Пржевальская", "city": "Омск"},
+        ),
+        (
             {
                 "full_name": "Щербакова Юлия",
                 "birth_date": "1980-03-04",
@@ -77,6 +81,11 @@ def test_one_person_is_linked(groups: Groups, one: dict, other: dict) -> None:
             {"full_name": "Марина Котова", "loyalty_card": "77001"},
         ),
         ({"full_name": "Иван Петров", "city": "Омск"}, {"full_name": "Иван Петров", "city": "Омск"}),
+        (
+            {"full_name": "Пржевальская Аграфена", "city": "Омск"},
+            {"full_name": "Аграфена Пржевальская", "city": "Омск"},
+        ),
+        ({"full_name": "Смирнов Сергей Сергеевич"}, {"full_name": "Смирнов Сергей Сергеевич"}),
         (
             {"full_name": "Котов Олег", "birth_date": "1950-02-03", "street": "Мира 5-7"},
             {"full_name": "Котов Олег", "birth_date": "1985-11-27", "street": "Мира 5-7"},
