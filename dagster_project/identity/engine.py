@@ -6,9 +6,11 @@ done with cards (standardise.py and on).
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 DATA = Path(__file__).parent / "data"
 
@@ -97,30 +99,44 @@ def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
     con.execute(f"set memory_limit = '{memory_limit}'; set temp_directory = '{spill}'")
     con.execute("set enable_progress_bar = false; set preserve_insertion_order = false; set timezone = 'UTC'")
-    for macro in _macros():
-        con.execute(macro)
-    for name in ("given_names", "diminutives", "surnames", "not_names"):
-        con.execute(
-            f"create table {name}_raw as from read_csv('{DATA / name}.csv', header = true, all_varchar = true)"
-        )
-    con.execute(
-        """
-        create table given_forms as
-        with own as (
-            select name_key(name) as canonical, min(squeezed(latin(name))) as latin, min(gender) as gender
-            from given_names_raw group by name_key(name)
-        ), forms as (
-            select canonical as form, canonical, latin, gender, true as is_own, 0 as rank from own
-            union all
-            select name_key(variant), name_key(name), latin, gender, false, v.rank
-            from (select *, row_number() over () as rank from diminutives_raw) v
-            join own on own.canonical = name_key(v.name)
-        )
-        select form, canonical, any_value(latin) as latin, any_value(gender) as gender,
-            bool_or(is_own) as is_own, min(rank) as rank
-        from forms group by form, canonical;
-        create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
-        create table not_names as select distinct lower(word) as word from not_names_raw;
-        """
-    )
+    con.execute(";".join(_macros()))
+    for name, table in _dictionaries().items():
+        con.register("dictionary", table)
+        con.execute(f"create table {name} as from dictionary")
+    con.unregister("dictionary")
     return con
+
+
+@cache
+def _dictionaries() -> dict[str, pa.Table]:
+    """What data/*.csv hold, by the tables of `connect`: their keys are made once a process."""
+    with duckdb.connect(":memory:") as con:
+        con.execute(";".join(_macros()))
+        for name in ("given_names", "diminutives", "surnames", "not_names"):
+            con.execute(
+                f"create table {name}_raw as from read_csv('{DATA / name}.csv', header = true, all_varchar = true)"
+            )
+        con.execute(
+            """
+            create table given_forms as
+            with own as (
+                select name_key(name) as canonical, min(squeezed(latin(name))) as latin, min(gender) as gender
+                from given_names_raw group by name_key(name)
+            ), forms as (
+                select canonical as form, canonical, latin, gender, true as is_own, 0 as rank from own
+                union all
+                select name_key(variant), name_key(name), latin, gender, false, v.rank
+                from (select *, row_number() over () as rank from diminutives_raw) v
+                join own on own.canonical = name_key(v.name)
+            )
+            select form, canonical, any_value(latin) as latin, any_value(gender) as gender,
+                bool_or(is_own) as is_own, min(rank) as rank
+            from forms group by form, canonical;
+            create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
+            create table not_names as select distinct lower(word) as word from not_names_raw;
+            """
+        )
+        return {
+            name: con.sql(f"from {name}").to_arrow_table()
+            for name in ("given_forms", "surnames", "not_names")
+        }

@@ -354,7 +354,7 @@ def _comparison(name: str) -> dict[str, Any]:
 def _linker(con: duckdb.DuckDBPyConnection, table: str, settings: SettingsCreator | dict[str, Any]) -> Linker:
     # Splink's module sets its own level and handler: told once, it keeps quiet.
     logging.getLogger("splink.internals").setLevel(logging.ERROR)
-    return Linker(DuckDBAPI(connection=con).register(table), settings)
+    return Linker(DuckDBAPI(connection=con).register(table), settings, validate_settings=False)
 
 
 def _sweep(con: duckdb.DuckDBPyConnection) -> None:

@@ -418,8 +418,11 @@ def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
         from (select distinct birth_date as written from records where birth_date is not null);
 
         create or replace temp table towns as
-        select written, {_city("written")} as city
-        from (select distinct city as written from records where city is not null);
+        with keyed as materialized (
+            select written, {_town_key("written")} as key
+            from (select distinct city as written from records where city is not null)
+        )
+        select written, {_town("key")} as city from keyed;
         """
     )
     con.execute(
@@ -469,9 +472,13 @@ def plausible(date: str, today: str) -> str:
     )
 
 
-def _city(column: str) -> str:
+def _town_key(column: str) -> str:
     plain = f"trim(regexp_replace(replace(lower({column}), 'ё', 'е'), '^(г\\.|гор\\.|город |г |gorod |g\\.)', ''), ' .,')"
-    key = f"name_key(replace({plain}, ' ', '-'))"
+    return f"name_key(replace({plain}, ' ', '-'))"
+
+
+def _town(key: str) -> str:
+    """SQL: one key for each town, whatever it is called."""
     return (
         f"case when {key} in ('spb', 'piter', 'sankt-peterburg', 'st-petersburg', 'saint-petersburg', 's-peterburg',"
         f" 'sankt-petersburg', 'leningrad') then 'sankt-peterburg' when {key} in ('msk', 'moskva', 'moskov')"
