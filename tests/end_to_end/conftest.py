@@ -1,5 +1,6 @@
 """A small demo company below a home of its own, and the `c360` command as a user runs it."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -97,20 +98,38 @@ class Company:
 
 
 def new_company(home: Path, customers: int = CUSTOMERS, seed: int = 7) -> Company:
-    settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
-    company = Company(settings, open_warehouse(settings))
-    demo_company.create(company.warehouse, customers, seed, folder=settings.demo_files)
+    company = opened(home)
+    demo_company.create(company.warehouse, customers, seed, folder=company.settings.demo_files)
     return company
+
+
+def opened(home: Path) -> Company:
+    settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
+    return Company(settings, open_warehouse(settings))
+
+
+def copy(home: Path, to: Path) -> None:
+    """A company whose server is stopped, once more."""
+    subprocess.run(["cp", "-a", str(home), str(to)], check=True)
 
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company that was refreshed once. A test that changes it leaves it sound and refreshed."""
-    home = tmp_path_factory.mktemp("company")
-    made = new_company(home)
-    done = made.refresh()
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield made
+    home = tmp_path_factory.mktemp("company") / "home"
+    # Made once for all workers, and copied: half a minute of a refresh for each.
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    made, making = folder / "made-company", folder / "company-in-the-making"
+    with (folder / "made-company.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            done = new_company(making).refresh()
+            assert done.returncode == 0, done.stdout + done.stderr
+            embedded_server(making).stop()
+            making.rename(made)
+    copy(made, home)
+    yield opened(home)
     embedded_server(home).stop()
 
 

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dagster_project.config import Settings
-from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse.connect import embedded_server
-from tests.end_to_end.conftest import Company, one_error
+from tests.end_to_end.conftest import Company, copy, one_error, opened
 
 CHANGED_AT = "timestamp '2026-09-30 18:00:00'"
 # What people did before the night: every way in which a card or an order comes, changes and goes.
@@ -125,10 +123,10 @@ def twin(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     home = tmp_path_factory.mktemp("twin") / "home"
     company.warehouse.engine.dispose()
     embedded_server(company.settings.home).stop()
-    subprocess.run(["cp", "-a", str(company.settings.home), str(home)], check=True)
+    copy(company.settings.home, home)
+    # First whoever had the port.
     embedded_server(company.settings.home).start()
-    settings = Settings(_env_file=None, home=home, warehouse_url=None, profile="demo")
-    yield Company(settings, open_warehouse(settings))
+    yield opened(home)
     embedded_server(home).stop()
 
 
