@@ -10,6 +10,7 @@ statement may take), SQLAlchemy reads the table: the same rows, or the error tha
 import contextlib
 import datetime as dt
 import itertools
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,8 @@ from dagster_project.sources.diagnose import UnreadableValue
 from dagster_project.sources.engine import libpq_address
 
 BATCH_BYTES = 8 << 20
+# The types are nine tenths of what a connection costs, and a source has many tables.
+_FIRST: weakref.WeakKeyDictionary[sa.Engine, adbc.Connection] = weakref.WeakKeyDictionary()
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -66,7 +69,7 @@ class ArrowLoader(TableLoader):
         if (address := libpq_address(self.engine.url)) is None:
             return None
         try:
-            cursor = opened.enter_context(opened.enter_context(adbc.connect(address)).cursor())
+            cursor = opened.enter_context(opened.enter_context(_connection(self.engine, address)).cursor())
             cursor.execute("select current_setting('statement_timeout')")
             if cursor.fetchone() != ("0",):
                 return None  # COPY is one statement, however many rows it brings
@@ -98,6 +101,14 @@ class ArrowLoader(TableLoader):
     def _sql(self) -> str:
         dialect = postgresql.dialect(paramstyle="named")  # others double the % of a name
         return str(self.make_query().compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _connection(engine: sa.Engine, address: str) -> adbc.Connection:
+    """A session on the engine's database; while the engine lives, only its first one asks for the server's types."""
+    if engine not in _FIRST:
+        _FIRST[engine] = first = adbc.connect(address, autocommit=True)
+        weakref.finalize(engine, first.close)
+    return _FIRST[engine].adbc_clone()
 
 
 def _read_ahead(
