@@ -6,7 +6,7 @@ Each prints its figures as the last line, in JSON. Seconds count the work alone,
 the next one, after one card in a hundred changed; `splink` is Splink alone (train, predict, cluster) on the same
 cards, already standardised and in memory, with the same comparisons and exact, phonetic and partial blocking keys
 as ours, trained as its functions do when they are given no more than they ask for; `sampled` is the same, trained on
-as few pairs as Splink can be told to take.
+as few pairs as the step trains on.
 """
 
 import json
@@ -26,8 +26,9 @@ from dagster_project.identity.engine import connect
 from dagster_project.identity.resolution import THRESHOLD, prepare
 from dagster_project.warehouse import open_warehouse
 
-# Pairs to train on; Splink's own defaults are a million and all there are.
-_SAMPLED_U, _SAMPLED_EM = {"max_pairs": 7e5}, {"max_pairs": 1e6, "estimate_without_term_frequencies": True}
+# What the step's own training asks of Splink.
+_SAMPLED_U = {"max_pairs": model.MAX_U_PAIRS, "num_chunks": 1}
+_SAMPLED_EM = {"max_pairs": model.MAX_EM_PAIRS, "estimate_without_term_frequencies": True}
 # Blocking as bare Splink would have it on the same columns.
 _BLOCKING = (
     *(("phone_1",), ("email_1",), ("mailbox_1",), ("family", "birth_date"), ("given", "birth_date")),

@@ -212,7 +212,8 @@ def compare(
             warehouse,
             views.weights_of(
                 "select cast(:levels as text) as levels, cast(:weight as double precision) as match_weight,"
-                " cast(:model as text) as model_version"
+                " cast(:model as text) as model_version",
+                "select cast(:model as text) as model_version",
             ),
             {"levels": levels, "weight": weight, "model": trained.version},
         ),

@@ -217,6 +217,8 @@ def check(model: Model) -> None:
         reason = f"is of format {model.training['format']}, this code of format {FORMAT}"
     elif differing:
         reason = f"was trained by other code: it compares {', '.join(differing)} by other columns or levels"
+    elif list(trained) != list(ours):
+        reason = "was trained by other code: it compares in another order"
     elif unknown := sorted(frequencies - set(TERM_FREQUENCY_COLUMNS)):
         reason = f"has frequencies of {', '.join(unknown)}, which this code does not weigh"
     else:

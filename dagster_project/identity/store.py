@@ -51,7 +51,8 @@ create table if not exists {IDENTITY}.edges (
 do $$ begin
     if exists (select from information_schema.columns
         where table_schema = '{IDENTITY}' and table_name = 'edges' and column_name = 'comparisons') then
-        alter table {IDENTITY}.edges add column levels text, drop column comparisons cascade;
+        drop view if exists {IDENTITY}.edge_comparisons;
+        alter table {IDENTITY}.edges add column levels text, drop column comparisons;
     end if;
 end $$;
 create table if not exists {IDENTITY}.customers (

@@ -80,6 +80,8 @@ def train(
     decisions = store.read_decisions(warehouse)
     con = connect()
     prepare(con, records, identifiers, None, company_phones)
+    cards = records.num_rows
+    del records, identifiers
     model = train_model(con, dt.datetime.now(dt.UTC))
     say(f"trained {model.version} on {model.training['profiles']} profiles")
     current, unfit = _in_use(warehouse)
@@ -117,7 +119,7 @@ def train(
     model = replace(
         model,
         training=model.training
-        | provenance(len(records), parent)
+        | provenance(cards, parent)
         | {
             "weights": after.weights,
             "verdict": why,

@@ -28,14 +28,14 @@ cross join jsonb_array_elements(c.said -> 'comparison_levels') with ordinality l
 """
 
 
-def weights_of(pairs: str) -> str:
+def weights_of(pairs: str, models: str) -> str:
     """SQL: the query `pairs` (levels, match_weight, model_version and more), each row once for every comparison.
 
-    It adds comparison, level and weight in bits. Comparison `prior` is what any two cards start from: the weights of
-    a pair add up to its match_weight.
+    `models` is a query of the model_version that they have. It adds comparison, level and weight in bits. Comparison
+    `prior` is what any two cards start from: the weights of a pair add up to its match_weight.
     """
     return f"""
-        with meanings as materialized ({_MEANINGS})
+        with meanings as materialized ({_MEANINGS} where m.model_version in (select model_version from ({models}) v))
         select p.*, w.* from ({pairs}) p cross join lateral (
             with said as (
                 select m.comparison, m.level,
@@ -50,12 +50,9 @@ def weights_of(pairs: str) -> str:
     """
 
 
+_LAST_MODEL = f"select model_version from {IDENTITY}.runs where not is_skipped order by started_at desc, finished_at desc limit 1"
 _OF_EDGES = weights_of(
-    f"""
-    select e.*, r.model_version from {IDENTITY}.edges e cross join (
-        select model_version from {IDENTITY}.runs where not is_skipped order by started_at desc, finished_at desc limit 1
-    ) r
-    """
+    f"select e.*, r.model_version from {IDENTITY}.edges e cross join ({_LAST_MODEL}) r", _LAST_MODEL
 )
 DDL = f"""
 create or replace view {IDENTITY}.edge_comparisons as

@@ -10,7 +10,6 @@ statement may take), SQLAlchemy reads the table: the same rows, or the error tha
 import contextlib
 import datetime as dt
 import itertools
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,7 +30,7 @@ from dagster_project.sources.engine import libpq_address
 
 BATCH_BYTES = 8 << 20
 # The types are nine tenths of what a connection costs, and a source has many tables.
-_FIRST: weakref.WeakKeyDictionary[sa.Engine, adbc.Connection] = weakref.WeakKeyDictionary()
+_FIRST: dict[sa.Engine, adbc.Connection] = {}
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -104,10 +103,10 @@ class ArrowLoader(TableLoader):
 
 
 def _connection(engine: sa.Engine, address: str) -> adbc.Connection:
-    """A session on the engine's database; while the engine lives, only its first one asks for the server's types."""
+    """A session on the engine's database; until the engine is disposed of, only the first asks for the server's types."""
     if engine not in _FIRST:
-        _FIRST[engine] = first = adbc.connect(address, autocommit=True)
-        weakref.finalize(engine, first.close)
+        _FIRST[engine] = adbc.connect(address, autocommit=True)
+        sa.event.listen(engine, "engine_disposed", lambda engine: _FIRST.pop(engine).close(), once=True)
     return _FIRST[engine].adbc_clone()
 
 

@@ -124,9 +124,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with (folder / "made-company.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            done = new_company(making).refresh()
-            assert done.returncode == 0, done.stdout + done.stderr
-            embedded_server(making).stop()
+            assert not making.exists(), "another worker could not make it"
+            try:
+                done = new_company(making).refresh()
+                assert done.returncode == 0, done.stdout + done.stderr
+            finally:
+                embedded_server(making).stop()
             making.rename(made)
     copy(made, home)
     yield opened(home)

@@ -40,7 +40,7 @@ def nameless_holders(con: duckdb.DuckDBPyConnection, labels: np.ndarray) -> tupl
         select n.rid, m.pid, l.label from numbered_cards n join members m on m.rid = n.card join labels l on l.rid = n.rid;
         create or replace table kept_apart (pid_l bigint, pid_r bigint);
         create or replace table links (pid_l bigint, pid_r bigint, linked_by varchar, strength double, match_weight double,
-            match_probability double, comparisons varchar, is_used boolean, rejected_by varchar);
+            match_probability double, levels varchar, is_used boolean, rejected_by varchar);
         insert into links
         select s.pid_l, s.pid_r, 'deterministic:' || min(s.kind), 700, null, null, null, true, null
         from shared s join profiles l on l.pid = s.pid_l join profiles r on r.pid = s.pid_r

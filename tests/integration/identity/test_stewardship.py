@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import random
+from math import log2
 from typing import Any
 
 import pyarrow as pa
@@ -353,6 +354,15 @@ def test_the_weights_of_an_edge_add_up(linked: Warehouse) -> None:
         "source_record_id_l, source_system_r, source_record_id_r",
     )
     assert len(sums) == edges > 50 and max(difference for (difference,) in sums) < 0.01
+    # They are Splink's own: what is left of its match weight is the prior of its model, on every edge.
+    prior = store.read_model(linked).settings["probability_two_random_records_match"]
+    left = rows(
+        linked, "select min(weight), max(weight) from identity.edge_comparisons where comparison = 'prior'"
+    )
+    assert left[0] == pytest.approx((log2(prior / (1 - prior)),) * 2, abs=0.01)
+    assert rows(
+        linked, "select bool_or(levels ~ '[a-z][0-9]'), bool_or(levels ~ '[a-z]-[0-9]') from identity.edges"
+    ) == [(True, True)]
 
 
 # -- the commands ----------------------------------------------------------------------------

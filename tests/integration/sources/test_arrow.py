@@ -179,6 +179,16 @@ def test_adbc_reads_in_a_session_that_cannot_write(shop: Shop) -> None:
         assert cursor.fetchone() == ("UTC", "UTF8")
 
 
+def test_no_session_stays_at_the_source(typed: Shop, read: list[bool]) -> None:
+    typed.extract()
+    assert read == [True]
+    sessions = f"select count(*) from pg_stat_activity where datname = '{sa.make_url(typed.url).database}'"
+    until = time.monotonic() + 10  # a session that was closed takes a moment to go
+    while typed.raw(sessions) != [(0,)]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("kind", ["date", "timestamptz"])
 def test_the_window_of_a_date_or_a_time_with_a_zone_is_read(typed: Shop, read: list[bool], kind: str) -> None:
     typed.run(f"alter table every_type alter changed_at type {kind}")
