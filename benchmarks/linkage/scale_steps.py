@@ -159,10 +159,5 @@ def _timed_training() -> list[float]:
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(
-            {"fill": fill, "ours": ours, "changed": changed, "splink": splink, "sampled": sampled}[
-                sys.argv[1]
-            ](int(sys.argv[2]))
-        )
-    )
+    steps = {step.__name__: step for step in (fill, ours, changed, splink, sampled)}
+    print(json.dumps(steps[sys.argv[1]](int(sys.argv[2]))))

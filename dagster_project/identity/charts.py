@@ -200,16 +200,13 @@ def example(warehouse: Warehouse) -> bytes | None:
     if found.empty:
         return None
     *keys, weight, probability = found.iloc[0]
-    weights = stored_weights(warehouse, (keys[0], keys[1]), (keys[2], keys[3]))
-    if not weights:
-        return None
     shown = Evidence(
         ("one card",),  # type: ignore[arg-type]
         ("another, linked by the model",),  # type: ignore[arg-type]
         "splink",
         float(weight),
         float(probability),
-        weights,
+        stored_weights(warehouse, (keys[0], keys[1]), (keys[2], keys[3])),
     )
     return waterfall([shown])
 

@@ -259,8 +259,7 @@ def score(con: duckdb.DuckDBPyConnection, model: Model, pairs: str, always: str 
         _sweep(con)
         pairs = "likely_pairs"
     predicted = _predict(con, model, pairs)
-    columns = {row[0] for row in con.execute(f"describe {predicted}").fetchall()}
-    levels = ", ".join(_word(name, f"mw_tf_adj_{name}" in columns) for name in COMPARISONS)
+    levels = ", ".join(_word(name) for name in COMPARISONS)
     con.execute(
         f"""
         create or replace table scores as
@@ -313,10 +312,10 @@ def _predict(
     return str(predicted)
 
 
-def _word(name: str, has_frequency: bool) -> str:
+def _word(name: str) -> str:
     letters = "-" + ascii_lowercase[: len(COMPARISONS[name][1])]
     letter = f"'{letters}'[gamma_{name} + 2]"
-    if not has_frequency:
+    if name not in _TERM_FREQUENCY_LEVELS:
         return letter
     return f"{letter} || coalesce(cast(nullif(cast(round(1000 * mw_tf_adj_{name}) as integer), 0) as varchar), '')"
 

@@ -59,8 +59,8 @@ def refresh(
             keys = _prepare(con, reader, decisions, company_phones, with_digests=True)
             model = _train(warehouse, con, started_at, keys.num_rows)
         else:
+            check(model)
             _digest(con, *reader.digests())
-        check(model)
         fingerprint = _fingerprint(con, decisions, model, company_phones)
         last = store.last_run(warehouse)
         if last is not None and last.fingerprint == fingerprint:

@@ -79,5 +79,8 @@ def test_a_model_of_this_code_fits_and_one_of_another_does_not(model: Model) -> 
     with pytest.raises(IdentityError, match="compares given") as error:
         check(replace(model, settings=fewer))
     assert "c360 train" in error.value.remedy
+    turned = model.settings | {"comparisons": model.settings["comparisons"][::-1]}
+    with pytest.raises(IdentityError, match="in another order"):
+        check(replace(model, settings=turned))
     with pytest.raises(IdentityError, match="format 0"):
         check(replace(model, training={"format": 0}))
