@@ -119,15 +119,22 @@ def _dictionaries() -> dict[str, pa.Table]:
         con.execute(
             """
             create table given_forms as
-            with own as (
-                select name_key(name) as canonical, min(squeezed(latin(name))) as latin, min(gender) as gender
-                from given_names_raw group by name_key(name)
+            -- Bound once, for all that is spelt: the macro is longer to read than the names.
+            with keys as materialized (
+                select name, name_key(name) as key from (
+                    select name from given_names_raw union select name from diminutives_raw
+                    union select variant from diminutives_raw
+                )
+            ), own as (
+                select key as canonical, min(squeezed(latin(name))) as latin, min(gender) as gender
+                from given_names_raw join keys using (name) group by key
             ), forms as (
                 select canonical as form, canonical, latin, gender, true as is_own, 0 as rank from own
                 union all
-                select name_key(variant), name_key(name), latin, gender, false, v.rank
+                select f.key, own.canonical, latin, gender, false, v.rank
                 from (select *, row_number() over () as rank from diminutives_raw) v
-                join own on own.canonical = name_key(v.name)
+                join keys k on k.name = v.name join keys f on f.name = v.variant
+                join own on own.canonical = k.key
             )
             select form, canonical, any_value(latin) as latin, any_value(gender) as gender,
                 bool_or(is_own) as is_own, min(rank) as rank

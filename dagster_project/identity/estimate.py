@@ -31,6 +31,8 @@ DOUBTS = ("below_threshold", "family_name_differs", "weak_bridge", "cluster_too_
 CONTRADICTIONS = ("given_name_differs", "gender_differs", "patronymic_differs", "birth_date_differs")
 # Match weights (log2 odds) in steps: below the first, between two, above the last.
 WEIGHT_STEPS = (-4, 0, 4, 8, 12, 16, 20, 24, 28, 32)
+# Pairs are counted in millionths.
+UNIT = 1_000_000
 # Fewer pairs than this have no distribution to compare.
 MIN_PAIRS = 100
 
@@ -49,43 +51,70 @@ class Estimate:
 
 def estimate(con: duckdb.DuckDBPyConnection) -> Estimate:
     """From `judged` (pairs with is_used, rejected_by), `everyone` (rid, pid) and `clusters`."""
+    find_doubts(con)
+    return sum_up(con, "cluster_doubts", "cluster_bonds")
+
+
+def find_doubts(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `cluster_doubts` (cluster, cards, wrong, contradicted) and `cluster_bonds` (cluster_l < cluster_r, lost).
+
+    wrong and lost are pairs times UNIT, whole numbers: their sums are the same in any order and any parts.
+    """
     beliefs = " ".join(f"when 'deterministic:{rule}' then {belief}" for rule, belief in RULE_BELIEF.items())
-    inside, wrong, contradicted, lost = con.execute(
+    con.execute(
         f"""
-        with weights as (
-            select pid, c.cluster, count(*) as cards from everyone m join clusters c using (pid) group by all
-        ), sizes as (
-            select cluster, sum(cards) as cards, count(*) as profiles from weights group by cluster
-        ), believed as (
-            select pid_l, pid_r, is_used, rejected_by,
-                greatest(case linked_by {beliefs} else 0 end, coalesce(match_probability, 0)) as belief
-            from judged
+        create or replace temp table cluster_weights as
+        select pid, c.cluster, count(*) as cards from everyone m join clusters c using (pid) group by all;
+
+        create or replace temp table believed as
+        select j.pid_l, j.pid_r, l.cluster as cluster_l, r.cluster as cluster_r, l.cards as cards_l, r.cards as cards_r,
+            is_used, rejected_by,
+            greatest(case linked_by {beliefs} else 0 end, coalesce(match_probability, 0)) as belief
+        from judged j join cluster_weights l on l.pid = j.pid_l join cluster_weights r on r.pid = j.pid_r
+        where is_used or (rejected_by in {DOUBTS} and l.cluster <> r.cluster)
+            or (rejected_by in {CONTRADICTIONS} and l.cluster = r.cluster);
+
+        create or replace table cluster_doubts as
+        with sizes as (
+            select cluster, sum(cards) as cards, count(*) as profiles from cluster_weights group by cluster
         ), hangs as (
             select pid, max(belief) as belief from (
                 select pid_l as pid, belief from believed where is_used
                 union all select pid_r, belief from believed where is_used
             ) group by pid
-        ), inside as (
-            select sum(s.cards * (s.cards - 1) / 2) as pairs from sizes s
         ), wrong as (
             -- A tree of k profiles has k - 1 links: each profile's own counts (k - 1) / k.
-            select sum((1 - h.belief) * w.cards * (s.cards - w.cards) * (s.profiles - 1) / s.profiles) as pairs
-            from hangs h join weights w using (pid) join sizes s using (cluster) where s.profiles > 1
+            select cluster, sum(cast({UNIT} * (1 - h.belief) * w.cards * (s.cards - w.cards) * (s.profiles - 1) / s.profiles
+                as bigint)) as wrong
+            from hangs h join cluster_weights w using (pid) join sizes s using (cluster) where s.profiles > 1
+            group by cluster
         ), contradicted as (
-            select sum(a.cards * b.cards) as pairs
-            from judged j join weights a on a.pid = j.pid_l join weights b on b.pid = j.pid_r
-            where a.cluster = b.cluster and j.rejected_by in {CONTRADICTIONS}
-        ), lost as (
-            select sum(belief * l.cards * r.cards) as pairs from (
-                select least(a.cluster, b.cluster) as cluster_l, greatest(a.cluster, b.cluster) as cluster_r,
-                    max(belief) as belief
-                from believed j join clusters a on a.pid = j.pid_l join clusters b on b.pid = j.pid_r
-                where a.cluster <> b.cluster and rejected_by in {DOUBTS}
-                group by all
-            ) join sizes l on l.cluster = cluster_l join sizes r on r.cluster = cluster_r
+            select cluster_l as cluster, sum(cards_l * cards_r) as contradicted
+            from believed where rejected_by in {CONTRADICTIONS} and cluster_l = cluster_r group by 1
         )
-        select (select pairs from inside), (select pairs from wrong),
-            (select pairs from contradicted), (select pairs from lost)
+        select cluster, cast(s.cards as bigint) as cards, cast(coalesce(wrong, 0) as bigint) as wrong,
+            cast(coalesce(contradicted, 0) as bigint) as contradicted
+        from sizes s left join wrong using (cluster) left join contradicted using (cluster);
+
+        create or replace table cluster_bonds as
+        with bonds as (
+            select least(cluster_l, cluster_r) as cluster_l, greatest(cluster_l, cluster_r) as cluster_r,
+                max(belief) as belief
+            from believed where rejected_by in {DOUBTS} and cluster_l <> cluster_r group by all
+        )
+        select b.cluster_l, b.cluster_r, cast({UNIT} * belief * l.cards * r.cards as bigint) as lost
+        from bonds b join cluster_doubts l on l.cluster = b.cluster_l join cluster_doubts r on r.cluster = b.cluster_r;
+        """
+    )
+
+
+def sum_up(con: duckdb.DuckDBPyConnection, doubts: str, bonds: str) -> Estimate:
+    """The estimate by tables (or views) as `find_doubts` makes them."""
+    inside, wrong, contradicted, lost = con.execute(
+        f"""
+        select sum(cards * (cards - 1) / 2), sum(wrong) / {UNIT}, sum(contradicted),
+            (select sum(lost) / {UNIT} from {bonds})
+        from {doubts}
         """
     ).fetchall()[0]
     inside, wrong, contradicted, lost = (float(value or 0) for value in (inside, wrong, contradicted, lost))
@@ -96,12 +125,12 @@ def estimate(con: duckdb.DuckDBPyConnection) -> Estimate:
     return Estimate(precision, recall, 2 * precision * recall / total if total else 0.0)
 
 
-def weight_counts(con: duckdb.DuckDBPyConnection) -> list[int]:
-    """How many pairs of `judged` have a match weight in each of WEIGHT_STEPS' intervals."""
+def weight_counts(con: duckdb.DuckDBPyConnection, judged: str = "judged") -> list[int]:
+    """How many pairs of `judged` (a table or view) have a match weight in each of WEIGHT_STEPS' intervals."""
     place = " + ".join(f"(match_weight >= {step})::int" for step in WEIGHT_STEPS)
     found = dict(
         con.execute(
-            f"select {place}, count(*) from judged where match_weight is not null group by 1"
+            f"select {place}, count(*) from {judged} where match_weight is not null group by 1"
         ).fetchall()
     )
     return [found.get(i, 0) for i in range(len(WEIGHT_STEPS) + 1)]

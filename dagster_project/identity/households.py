@@ -19,6 +19,8 @@ MAX_SHARED = 8
 MAX_MEMBERS = 12
 # Father and son of one name are this many years apart.
 GENERATION = 15
+# SQL: where a card says that its customer lives, as far as the house.
+PLACE = "coalesce(city, postcode) || '|' || street || '|' || house"
 HOUSEHOLDS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -50,9 +52,7 @@ def find_relatives(con: duckdb.DuckDBPyConnection) -> None:
         where not c.is_company;
 
         create or replace temp table addresses as
-        select distinct customer_id, coalesce(city, postcode) || '|' || street || '|' || house as building, flat,
-            family, families
-        from persons where street is not null and house is not null and coalesce(city, postcode) is not null;
+        select distinct customer_id, {PLACE} as building, flat, family, families from persons where building is not null;
 
         create or replace temp table household_signs as
         select distinct 'home' as kind, building || '|' || flat as value, building as material, customer_id

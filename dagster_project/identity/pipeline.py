@@ -8,7 +8,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -51,16 +51,17 @@ def refresh(
     started_at = dt.datetime.now(dt.UTC)
     store.ensure_tables(warehouse)
     model = store.read_model(warehouse)
+    if model is not None:
+        check(model)
     decisions = store.read_decisions(warehouse)
-    with store.reading(warehouse) as reader, connect() as con:
+    with store.reading(warehouse) as reader, _digests(reader, model) as digests, connect() as con:
         keys: pa.Table | None = None
         if model is None:
             say("no model yet: training one")
             keys = _prepare(con, reader, decisions, company_phones, with_digests=True)
             model = _train(warehouse, con, started_at, keys.num_rows)
         else:
-            check(model)
-            _digest(con, *reader.digests())
+            _digest(con, *digests.result())
         fingerprint = _fingerprint(con, decisions, model, company_phones)
         last = store.last_run(warehouse)
         if last is not None and last.fingerprint == fingerprint:
@@ -98,20 +99,23 @@ def refresh(
         )
         if state is None:
             store.write_run(warehouse, summary, result)
-        elif isinstance(result, Outcome):
-            store.write_run(warehouse, summary, result)
-            with _whatever_befalls(state, say):
-                state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
         else:
-            # The server and this process have a core each: the state is made while PostgreSQL writes.
+            # The server and this process have a core each: the state follows while PostgreSQL writes.
             with ThreadPoolExecutor(1) as beside:
-                made = beside.submit(_make, state, con, keys, run_id, say)
+                following = beside.submit(_follow_up, state, con, result, keys, run_id, say)
                 store.write_run(warehouse, summary, result)
-            if made.result():
+            if following.result():
                 with _whatever_befalls(state, say):
                     state.publish()
     say("written")
     return summary
+
+
+@contextlib.contextmanager
+def _digests(reader: store.Reader, model: Model | None) -> Iterator[Future[tuple[pa.Table, pa.Table]]]:
+    """The cards' digests, read while the session is made; a first run reads them with the cards."""
+    with ThreadPoolExecutor(1) as beside:
+        yield Future() if model is None else beside.submit(reader.digests)
 
 
 def _prepare(
@@ -134,10 +138,21 @@ def _prepare(
     return keys
 
 
-def _make(state: State, con: duckdb.DuckDBPyConnection, keys: pa.Table, run_id: str, say: Progress) -> bool:
+def _follow_up(
+    state: State,
+    con: duckdb.DuckDBPyConnection,
+    result: Resolution | Outcome,
+    keys: pa.Table | None,
+    run_id: str,
+    say: Progress,
+) -> bool:
+    """Brings the state to this run, which does not hold before it is published; False: it could not be."""
     with _whatever_befalls(state, say):
-        _number(con, keys)
-        state.make(con, run_id, "numbered_digests")
+        if isinstance(result, Outcome):
+            state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
+        else:
+            _number(con, keys)
+            state.make(con, run_id, "numbered_digests")
         return True
     return False
 

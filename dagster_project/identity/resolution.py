@@ -359,7 +359,9 @@ def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
         record_customers=_arrow(con, "select * exclude (rid) from record_customers order by 1, 2").cast(
             registry.RECORD_CUSTOMERS
         ),
-        record_identifiers=_arrow(con, "select * from record_identifiers order by 1, 2, 3, 4"),
+        record_identifiers=_arrow(
+            con, "select * exclude (rid) from record_identifiers order by 1, 2, kind, value"
+        ),
         edges=_arrow(con, "select * exclude (rid_l, rid_r) from edges order by 1, 2, 3, 4"),
         customers=_arrow(con, "select * from customers_now order by 1").cast(registry.CUSTOMERS),
         departed=_arrow(con, "select * from departed_now order by 1, 2").cast(registry.DEPARTED),

@@ -391,7 +391,7 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
         join spellings s on s.kind = w.kind and s.written = w.value;
 
         create or replace table record_identifiers as
-        select r.source_system, r.source_record_id, i.* exclude (rid)
+        select r.source_system, r.source_record_id, i.*
         from (
             select w.rid, w.kind, coalesce(s.value, lower(w.value)) as value, bool_or(w.is_main) as is_main,
                 bool_or(s.value is not null) as is_canonical

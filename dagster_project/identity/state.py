@@ -10,25 +10,38 @@ it anew. It holds personal data: it is its owner's alone (0600), and `discard` i
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
 import duckdb
 import splink
 
+from dagster_project.identity.households import PLACE
+
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
 EDGE_DIGEST = (
     "hash(linked_by, match_weight, match_probability, is_used, rejected_by, md5_number_lower(levels))"
 )
 REVIEW_DIGEST = "hash(reason, match_probability, gain)"
+# Of all that a card's identifiers are told to be; in any order.
+TOLD = (
+    "select rid, sum(md5_number_lower(concat_ws('|', kind, value, is_main, is_canonical))::hugeint) as digest"
+    " from record_identifiers group by rid"
+)
+# Identifiers and places as numbers: a million are looked through in the time that their texts take to be read.
+SIGN_OF_VALUE = "md5_number_lower(kind || '|' || value)"
+SIGN_OF_PLACE = f"md5_number_lower({PLACE})"
 JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
 # Table → SQL that makes it of a full run's session.
 TABLES = {
     # As written: placeholders and default dates are taken out where they are used.
     "cards": "select c.* replace (coalesce(c.birth_date, d.birth_date) as birth_date)"
     " from cards c left join dropped_dates d using (rid)",
-    "held": "select rid, kind, value from held union all select rid, kind, value from dropped_held",
+    "held": f"select rid, kind, value, {SIGN_OF_VALUE} as sign"
+    " from (select rid, kind, value from held union all select rid, kind, value from dropped_held)",
+    "places": f"select rid, {SIGN_OF_PLACE} as sign from cards where {PLACE} is not null",
+    "told": TOLD,
     "written": "select rid, hint, word from written",
     "words": "select * from words",
     "name_words": "select * from name_words",
@@ -52,6 +65,8 @@ TABLES = {
     "clustered": "select * from clustered",
     "edges": f"select rid_l, rid_r, is_used, {EDGE_DIGEST} as digest from edges",
     "judged": f"select {JUDGED} from judged",
+    "cluster_doubts": "select * from cluster_doubts",
+    "cluster_bonds": "select * from cluster_bonds",
     "review": f"select pid_l, pid_r, {REVIEW_DIGEST} as digest from review",
     "record_customers": "select * from record_customers",
     "customers": "select * from customers_now",
@@ -64,6 +79,8 @@ TABLES = {
 
 class State:
     """The file at `path`. `basis`: what must be as it was for the file to be believed, besides the run."""
+
+    _publish: Callable[[], object]
 
     def __init__(self, path: Path, basis: dict[str, str]) -> None:
         self.path = path
@@ -97,31 +114,31 @@ class State:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         con.execute(f"attach '{self._new}' as state")
         self._new.chmod(0o600)
-        self.fill(con, run_id, digests)
-        con.execute("detach state")
-
-    def fill(self, con: duckdb.DuckDBPyConnection, run_id: str, digests: str) -> None:
-        """Makes the tables in the attached `state`."""
         for name, query in TABLES.items():
             con.execute(f"create table state.{name} as {query}")
         con.execute(f"create table state.digests as select card_hash, digest, rid from {digests}")
         con.execute("create table state.noted (run_id varchar, basis varchar, day date)")
         self._note(con, run_id)
-
-    def publish(self) -> None:
-        """After PostgreSQL's commit: the file made by `make` takes the place of the old one."""
-        # What is left in the old one's log must not be played into the new file.
-        _log(self.path).unlink(missing_ok=True)
-        self._new.replace(self.path)
+        con.execute("detach state")
+        self._publish = self._replace
 
     def apply(self, con: duckdb.DuckDBPyConnection, run_id: str, statements: Iterable[str]) -> None:
-        """After PostgreSQL's commit: brings the attached file to `run_id`, all or nothing."""
+        """Brings the attached file to `run_id` in a transaction of `con`, which `publish` ends."""
         con.execute("begin")
         for statement in statements:
             con.execute(statement)
         con.execute("delete from state.noted")
         self._note(con, run_id)
-        con.execute("commit")
+        self._publish = lambda: con.execute("commit")
+
+    def publish(self) -> None:
+        """After PostgreSQL's commit: what `make` or `apply` did holds from here on."""
+        self._publish()
+
+    def _replace(self) -> None:
+        # What is left in the old one's log must not be played into the new file.
+        _log(self.path).unlink(missing_ok=True)
+        self._new.replace(self.path)
 
     def discard(self) -> None:
         """The next run is a full one; nothing of anybody is left here."""

@@ -6,11 +6,13 @@ Belongs here: DDL and the movement of tables. Does not belong here: what they ho
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -29,12 +31,14 @@ _PAIR = (
     "source_system_l text not null, source_record_id_l text not null,"
     " source_system_r text not null, source_record_id_r text not null"
 )
+# A changed row finds room on its page: no index learns of it.
+_ROOM = "with (fillfactor = 90)"
 _DDL = f"""
 create schema if not exists {IDENTITY};
 create table if not exists {IDENTITY}.record_customers (
     source_system text not null, source_record_id text not null, customer_id text not null, linked_by text not null,
     match_probability double precision, since_run_id text not null,
-    primary key (source_system, source_record_id));
+    primary key (source_system, source_record_id)) {_ROOM};
 create index if not exists record_customers_customer_id on {IDENTITY}.record_customers (customer_id);
 create table if not exists {IDENTITY}.record_identifiers (
     source_system text not null, source_record_id text not null, kind text not null, value text not null,
@@ -46,7 +50,7 @@ create table if not exists {IDENTITY}.departed_records (
 create table if not exists {IDENTITY}.edges (
     {_PAIR}, linked_by text not null, match_weight double precision, match_probability double precision,
     is_used boolean not null, rejected_by text, levels text, run_id text not null,
-    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
+    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r)) {_ROOM};
 -- Until version 10 of the rules: jsonb, a multiple of all the rest. The next run gives every edge its levels.
 do $$ begin
     if exists (select from information_schema.columns
@@ -150,62 +154,77 @@ def ensure_tables(warehouse: Warehouse) -> None:
 @contextlib.contextmanager
 def reading(warehouse: Warehouse) -> Iterator["Reader"]:
     """The cards as they are at one moment, however often they are asked for."""
-    with warehouse.arrow() as connection, connection.cursor() as cursor:
-        cursor.execute("set transaction isolation level repeatable read")
-        yield Reader(cursor)
-        connection.rollback()
+    with contextlib.ExitStack() as stack:
+        records, identifiers = (
+            stack.enter_context(stack.enter_context(warehouse.arrow()).cursor()) for _ in range(2)
+        )
+        for cursor in (records, identifiers):
+            cursor.execute("set transaction isolation level repeatable read")
+        records.execute("select pg_export_snapshot()")
+        identifiers.execute(f"set transaction snapshot '{records.fetchall()[0][0]}'")
+        yield Reader(records, identifiers)
 
 
 class Reader:
-    """intermediate.customer_records (live ones) and their identifiers, within one transaction.
+    """intermediate.customer_records (live ones) and their identifiers, in two sessions that see one snapshot.
 
-    card_hash stands for a card's key, digest for all that a row says. Raises WarehouseError where they are missing.
+    The two are read at once: the server has a core for each. card_hash stands for a card's key, digest for all that
+    a row says. Raises WarehouseError where they are missing.
     """
 
-    def __init__(self, cursor: adbc.Cursor) -> None:
-        self._cursor = cursor
+    def __init__(self, records: adbc.Cursor, identifiers: adbc.Cursor) -> None:
+        self._sources = (
+            (records, RECORD_COLUMNS, f"{INTERMEDIATE}.customer_records where deleted_at is null"),
+            (identifiers, IDENTIFIER_COLUMNS, f"{INTERMEDIATE}.customer_record_identifiers where true"),
+        )
 
     def digests(self) -> tuple[pa.Table, pa.Table]:
         """(card_hash, digest) of every card, and of every identifier."""
-        return (
-            self._read(f"select {_CARD_HASH}, {_digest(RECORD_COLUMNS)} from {_RECORDS}"),
-            self._read(f"select {_CARD_HASH}, {_digest(IDENTIFIER_COLUMNS)} from {_IDENTIFIERS}"),
-        )
+
+        def read(cursor: adbc.Cursor, columns: Sequence[str], table: str) -> pa.Table:
+            # One value a source: rows by the million take longer to move than to digest.
+            pair = f"int8send({_HASH}) || int8send({_digest(columns)})"
+            packed = _read(cursor, f"select string_agg({pair}, '') from {table} group by source_system")
+            pairs = np.frombuffer(b"".join(packed.column(0).to_pylist()), ">i8").astype("i8").reshape(-1, 2)
+            return pa.table({"card_hash": pairs[:, 0], "digest": pairs[:, 1]})
+
+        return self._both(read)
 
     def cards(self, hashes: pa.Array | None = None, with_digests: bool = False) -> tuple[pa.Table, pa.Table]:
         """Records and identifiers, with card_hash and, if asked for, digest: of every card, or of those with `hashes`."""
-        among = ""
-        if hashes is not None:
-            _stage(self._cursor, "wanted_hashes", pa.table({"card_hash": hashes}))
-            self._cursor.execute("drop table if exists wanted_cards")
-            self._cursor.execute(
-                f"create temporary table wanted_cards as select source_system, source_record_id from {_RECORDS}"
-                f" and {_HASH} in (select card_hash from wanted_hashes)"
+
+        def read(cursor: adbc.Cursor, columns: Sequence[str], table: str) -> pa.Table:
+            chosen = ""
+            if hashes is not None:
+                _stage(cursor, "wanted", pa.table({"card_hash": hashes}))
+                cursor.execute("analyze wanted")
+                chosen = f" and {_HASH} in (select card_hash from wanted)"
+            told = ", ".join(
+                [f"{_HASH} as card_hash", *[f"{_digest(columns)} as digest"] * with_digests, *columns]
             )
-            self._cursor.execute("analyze wanted_cards")
-            among = " and (source_system, source_record_id) in (select source_system, source_record_id from wanted_cards)"
-        records, identifiers = (
-            f"select {', '.join([_CARD_HASH, *[_digest(columns)] * with_digests, *columns])} from {table}{among}"
-            for columns, table in ((RECORD_COLUMNS, _RECORDS), (IDENTIFIER_COLUMNS, _IDENTIFIERS))
-        )
-        return self._read(records), self._read(identifiers)
+            return _read(cursor, f"select {told} from {table}{chosen}")
 
-    def _read(self, query: str) -> pa.Table:
-        try:
-            self._cursor.execute(query)
-            return self._cursor.fetch_arrow_table()
-        except adbc.ProgrammingError as error:
-            raise _unreadable() from error
+        return self._both(read)
+
+    def _both(self, read: Callable[[adbc.Cursor, Sequence[str], str], pa.Table]) -> tuple[pa.Table, pa.Table]:
+        with ThreadPoolExecutor(len(self._sources)) as pool:
+            records, identifiers = pool.map(lambda source: read(*source), self._sources)
+        return records, identifiers
 
 
-_RECORDS = f"{INTERMEDIATE}.customer_records where deleted_at is null"
-_IDENTIFIERS = f"{INTERMEDIATE}.customer_record_identifiers where true"
-_HASH = "hash_record_extended(row(source_system, source_record_id), 0)"
-_CARD_HASH = f"{_HASH} as card_hash"
+def _read(cursor: adbc.Cursor, query: str) -> pa.Table:
+    try:
+        cursor.execute(query)
+        return cursor.fetch_arrow_table()
+    except adbc.ProgrammingError as error:
+        raise _unreadable() from error
+
+
+_HASH = "hashtextextended(source_record_id, hashtextextended(source_system, 0))"
 
 
 def _digest(columns: Sequence[str]) -> str:
-    return f"hash_record_extended(row({', '.join(columns)}), 0) as digest"
+    return f"hash_record_extended(row({', '.join(columns)}), 0)"
 
 
 def _unreadable() -> WarehouseError:
@@ -422,7 +441,7 @@ def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
 
 
 def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ...]) -> Iterable[str]:
-    """SQL that takes out of identity.<table> what is gone, unless it is among the new rows, and brings those in."""
+    """SQL that takes out of identity.<table> what is gone, and brings in the new rows."""
     if not delta.rows.num_rows and not delta.gone.num_rows:
         return
     _stage(cursor, f"new_{table}", delta.rows)
@@ -430,10 +449,7 @@ def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ..
     if delta.gone.num_rows:
         _stage(cursor, f"gone_{table}", delta.gone)
         yield f"analyze gone_{table}"
-        yield (
-            f"delete from {IDENTITY}.{table} t using gone_{table} g where {_match(delta.gone.column_names, 't', 'g')}"
-            f" and not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
-        )
+        yield f"delete from {IDENTITY}.{table} t using gone_{table} g where {_match(delta.gone.column_names, 't', 'g')}"
     yield _upserted(table, delta.rows.column_names, keys)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import placeholders, standardise
+from dagster_project.identity import placeholders, standardise, state
+from dagster_project.identity.households import PLACE
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.incremental.change import Change
 from dagster_project.identity.incremental.session import bound
@@ -48,14 +49,19 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
         records = pa.concat_tables([records, more[0]], promote_options="permissive")
         identifiers = pa.concat_tables([identifiers, more[1]], promote_options="permissive")
     con.execute(
-        """
+        f"""
         create or replace table new_cards as from cards;
-        create or replace table new_held as from held;
+        create or replace table new_held as select rid, kind, value, {state.SIGN_OF_VALUE} as sign from held;
+        create or replace table new_places as
+        select rid, {state.SIGN_OF_PLACE} as sign from cards where {PLACE} is not null;
         create or replace view now_cards as
         select * from state.cards where rid not in (select rid from touched) union all by name select * from new_cards;
         create or replace view now_held as
-        select rid, kind, value from state.held where rid not in (select rid from touched)
-        union all select rid, kind, value from new_held;
+        select rid, kind, value, sign from state.held where rid not in (select rid from touched)
+        union all select rid, kind, value, sign from new_held;
+        create or replace view now_places as
+        select rid, sign from state.places where rid not in (select rid from touched)
+        union all select rid, sign from new_places;
         drop table records;
         create or replace view records as
         select rid, source_system, source_record_id, is_company, created_at from now_cards;
@@ -117,10 +123,11 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[s
     con.execute(
         """
         create or replace table touched_values as
-        select kind, value from new_held union select kind, value from state.held where rid in (select rid from touched);
+        select kind, value, sign from new_held
+        union select kind, value, sign from state.held where rid in (select rid from touched);
         insert into held
         select rid, kind, value from state.held
-        where (kind, value) in (select (kind, value) from touched_values) and rid not in (select rid from touched);
+        where sign in (select sign from touched_values) and rid not in (select rid from touched);
         insert into cards select * from state.cards
         where rid in (select rid from held) and rid not in (select rid from touched);
         """
@@ -148,7 +155,7 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[s
 def find_dirty(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `dirty` (rid): cards that do not say what they said, or are grouped otherwise by a decision."""
     con.execute(
-        """
+        f"""
         create or replace table dirty as
         -- Compared as they are: DuckDB's hash takes some like words for one another.
         with then_held as (
@@ -160,7 +167,7 @@ def find_dirty(con: duckdb.DuckDBPyConnection) -> None:
         union
         select rid from (from then_held except select rid, kind, value from new_held)
         union
-        select rid from now_held where (kind, value) in (select (kind, value) from turned_values)
+        select rid from now_held where sign in (select {state.SIGN_OF_VALUE} from turned_values)
         union
         select rid from now_cards where birth_date in (
             select cast(value as date) from turned_values where kind = 'birth_date')

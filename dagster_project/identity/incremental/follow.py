@@ -15,6 +15,8 @@ def statements() -> list[str]:
     return [
         *replaced("cards", touched, "from new_cards"),
         *replaced("held", touched, "from new_held"),
+        *replaced("places", touched, "from new_places"),
+        *replaced("told", touched, "from new_told"),
         *replaced("written", touched, "select rid, hint, word from written"),
         *replaced("words", "false", "from words where word not in (select word from state.words)"),
         *replaced("name_words", touched, "from name_words"),
@@ -59,6 +61,12 @@ def statements() -> list[str]:
         ),
         *replaced("judged", left_scope, "from new_judged"),
         *replaced("review", left_scope, "select pid_l, pid_r, digest from new_review"),
+        *replaced("cluster_doubts", "cluster in (select cluster from left_clusters)", "from new_doubts"),
+        *replaced(
+            "cluster_bonds",
+            "cluster_l in (select cluster from left_clusters) or cluster_r in (select cluster from left_clusters)",
+            "from new_bonds",
+        ),
         *replaced("record_customers", "rid in (select rid from reached)", "from record_customers"),
         *replaced(
             "customers", "customer_id in (select customer_id from customer_rows)", "from customer_rows"
@@ -68,7 +76,15 @@ def statements() -> list[str]:
             "rid in (select rid from departed_before)",
             "select card_key(source_system, source_record_id) as rid, * from departed_now",
         ),
-        *replaced("relatives", "true", "from relatives"),
+        *replaced(
+            "relatives",
+            "customer_l in (select customer_id from near_customers) or customer_r in (select customer_id from near_customers)",
+            "from new_relatives",
+        ),
         *replaced("crowded_signs", "true", "from crowded_signs"),
-        *replaced("households", "true", "from households"),
+        *replaced(
+            "households",
+            "customer_id in (select customer_id from new_households union all select customer_id from gone_households)",
+            "from new_households",
+        ),
     ]

@@ -7,7 +7,7 @@ Does not belong here: their links (links.py).
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import link, profiles
+from dagster_project.identity import link, profiles, state
 from dagster_project.identity.incremental.session import bound, describe, load
 
 
@@ -103,11 +103,14 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
         union all from new_blocks where key in (select key from touched_keys);
 
         create or replace table touched_values as
-        select kind, value from held union select kind, value from state.held where rid in (select rid from moved);
+        select kind, value, {state.SIGN_OF_VALUE} as sign from held
+        union select kind, value, sign from state.held where rid in (select rid from moved);
+        create or replace table touched_held as
+        select rid, kind, value from now_held
+        where sign in (select sign from touched_values);
         create or replace table profile_identifiers as
-        select distinct m.pid, h.kind, h.value from now_held h join now_members m using (rid)
-        where (h.kind, h.value) in (select (kind, value) from touched_values)
-            and (h.kind, h.value) not in (select (kind, value) from now_placeholders);
+        select distinct m.pid, h.kind, h.value from touched_held h join now_members m using (rid)
+        where (h.kind, h.value) not in (select (kind, value) from now_placeholders);
         create or replace table all_identifiers as from profile_identifiers;
         """
     )

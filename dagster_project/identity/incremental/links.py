@@ -9,6 +9,7 @@ import duckdb
 from dagster_project.identity import guard, link, model, resolution
 from dagster_project.identity.incremental.session import bound, describe, load, scope
 from dagster_project.identity.model import Model
+from dagster_project.identity.state import SIGN_OF_VALUE
 
 
 def judge(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
@@ -104,34 +105,35 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
     `weak_scope` are those; `context` also whoever holds their values, for the same question of their neighbours.
     """
     con.execute(
-        """
-        create or replace table reachable as
-        select m.pid, h.kind, h.value from now_held h join now_members m using (rid)
-        -- What became or ceased to be a placeholder or too frequent made its holders live.
-        where h.kind in ('phone', 'email') and (h.kind, h.value) not in (
-            select (kind, value) from now_placeholders union all select (kind, value) from now_crowded);
+        f"""
+        create or replace table shared_by_all as
+        select {SIGN_OF_VALUE} as sign
+        from (select kind, value from now_placeholders union all select kind, value from now_crowded);
+        create or replace view reachable as
+        select rid, sign from now_held where kind in ('phone', 'email')
+            -- What became or ceased to be one of them made its holders live.
+            and sign not in (select sign from shared_by_all);
         create or replace table contacts as
-        select kind, value from reachable where pid in (select pid from early_scope)
+        select sign from reachable where rid in (
+            select rid from now_members where pid in (select pid from early_scope))
         union
-        select kind, value from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
-        create or replace table nameless as select rid as pid from now_cards where given is null;
+        select sign from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
 
+        -- A card without a first name is a profile of its own.
         create or replace table weak_scope as
-        select pid from reachable where (kind, value) in (select (kind, value) from contacts)
-            and pid in (select pid from nameless)
-        union
-        select pid from early_scope where pid in (select pid from nameless);
-
+        select rid as pid from now_cards where given is null and not is_company and rid in (
+            select rid from reachable where sign in (select sign from contacts) union select pid from early_scope);
         create or replace table asked as
-        select distinct kind, value from reachable where pid in (select pid from weak_scope);
+        select distinct sign from reachable where rid in (select pid from weak_scope);
         create or replace table neighbours as
         select pid from weak_scope
         union
-        select pid from reachable where (kind, value) in (select (kind, value) from asked) and pid in (select pid from nameless);
+        select rid from now_cards where given is null and not is_company and rid in (
+            select rid from reachable where sign in (select sign from asked));
         create or replace table asked as
-        select distinct kind, value from reachable where pid in (select pid from neighbours);
+        select distinct sign from reachable where rid in (select pid from neighbours);
         create or replace table context as
-        select pid from reachable where (kind, value) in (select (kind, value) from asked)
+        select pid from now_members where rid in (select rid from reachable where sign in (select sign from asked))
         union
         select pid from neighbours
         union

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity import link, registry, resolution, state
-from dagster_project.identity.estimate import estimate, weight_counts
+from dagster_project.identity.estimate import find_doubts, sum_up, weight_counts
 from dagster_project.identity.incremental.change import Delta, Outcome
 from dagster_project.identity.incremental.follow import statements
 from dagster_project.identity.incremental.kin import find_households, households_delta
@@ -25,6 +25,11 @@ def assign(con: duckdb.DuckDBPyConnection, run_id: str, at: dt.datetime) -> None
         """
         create or replace table reached as
         select rid from clustered union select rid from moved union select rid from dirty;
+        -- From here on only who is near is looked at.
+        drop view records;
+        create table records as
+        select rid, source_system, source_record_id, is_company, created_at from now_cards
+        where rid in (select rid from reached union select rid from everyone);
         create or replace table departed_before as from state.departed where rid in (select rid from reached);
         create or replace table was_before as from state.record_customers where rid in (select rid from reached);
         create or replace table named_before as
@@ -69,6 +74,12 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         create or replace table then_review as
         from state.review where pid_l in (select pid from left_scope) or pid_r in (select pid from left_scope);
 
+        create or replace table new_told as {state.TOLD};
+        create or replace table retold as
+        select rid from (
+            from new_told union all select rid, digest from state.told where rid in (select rid from touched)
+        ) group by rid having count(*) <> 2 or min(digest) <> max(digest);
+
         create or replace table customer_rows as
         select * from customers_now except select * from named_before;
         create or replace table new_clustered as from clustered;
@@ -83,7 +94,6 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         select rid, source_system, source_record_id from new_cards;
         """
     )
-    counts = _counts(con)
     edges = Delta(
         arrow(
             con,
@@ -114,8 +124,9 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             """,
         ),
     )
+    _doubt(con)
+    counts = _counts(con)
     find_households(con)
-    _look_at_all(con)
     return Outcome(
         record_customers=Delta(
             arrow(
@@ -130,10 +141,13 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             ),
         ),
         record_identifiers=Delta(
-            arrow(con, "select * from record_identifiers"),
             arrow(
                 con,
-                "select source_system, source_record_id from state.cards where rid in (select rid from touched)",
+                "select * exclude (rid) from record_identifiers where rid in (select rid from retold)",
+            ),
+            arrow(
+                con,
+                "select source_system, source_record_id from state.cards where rid in (select rid from retold)",
             ),
         ),
         edges=edges,
@@ -150,8 +164,8 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         household_report=arrow(con, "select * from household_report order by 1"),
         reviews=count(con, "state.review") - count(con, "then_review") + count(con, "new_review"),
         counts=counts,
-        estimate=estimate(con),
-        weights=weight_counts(con),
+        estimate=sum_up(con, "now_doubts", "now_bonds"),
+        weights=weight_counts(con, "now_judged"),
         statements=tuple(statements()),
     )
 
@@ -165,11 +179,11 @@ def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
             + (select count(*) from new_edges where is_used)
         """
     ).fetchall()[0][0]
-    customers, largest = con.execute(
-        "select count(*), coalesce(max(n), 0) from (select count(*) as n from now_clustered group by cluster)"
+    records, customers, largest = con.execute(
+        "select coalesce(sum(cards), 0), count(*), coalesce(max(cards), 0) from now_doubts"
     ).fetchall()[0]
     return {
-        "records": count(con, "now_clustered"),
+        "records": int(records),
         "candidate_pairs": count(con, "candidates"),
         "edges": used,
         "customers": customers,
@@ -192,14 +206,27 @@ def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return link.blocking_report(con)
 
 
-def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
-    """From here `judged`, `everyone` and `clusters` stand for everybody, as an estimate wants them."""
+def _doubt(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `now_doubts` and `now_bonds`: an estimate's parts, of everybody; and `now_judged`."""
+    find_doubts(con)
     con.execute(
         """
-        drop table judged; drop table everyone; drop table clusters;
-        create view everyone as from now_everyone;
-        create view clusters as select pid, cluster from now_late;
-        create view judged as
+        create or replace table left_clusters as
+        select cluster from state.late where pid in (select pid from left_scope);
+        create or replace table new_clusters as select distinct cluster from clusters where pid in (select pid from scope);
+        create or replace table new_doubts as
+        from cluster_doubts where cluster in (select cluster from new_clusters);
+        create or replace table new_bonds as
+        from cluster_bonds
+        where cluster_l in (select cluster from new_clusters) or cluster_r in (select cluster from new_clusters);
+        create or replace view now_doubts as
+        select * from state.cluster_doubts where cluster not in (select cluster from left_clusters)
+        union all by name from new_doubts;
+        create or replace view now_bonds as
+        select * from state.cluster_bonds
+        where cluster_l not in (select cluster from left_clusters) and cluster_r not in (select cluster from left_clusters)
+        union all by name from new_bonds;
+        create or replace view now_judged as
         select * from state.judged
         where pid_l not in (select pid from left_scope) and pid_r not in (select pid from left_scope)
         union all by name select * from new_judged;

@@ -181,14 +181,15 @@ def killed(*_: Any, **__: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after_commit", ["apply", "publish"])
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(
-    told: Told, monkeypatch: pytest.MonkeyPatch
+    told: Told, monkeypatch: pytest.MonkeyPatch, after_commit: str
 ) -> None:
     told()
     alter(told.warehouse)
     expected = full(told.warehouse, "r2")
-    # Before PostgreSQL's commit, and between it and the state's.
-    for where, name in ((store, "_write_summary"), (State, "apply")):
+    # Before PostgreSQL's commit; then while the state follows beside it, or between the two commits.
+    for where, name in ((store, "_write_summary"), (State, after_commit)):
         with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
             broken.setattr(where, name, killed)
             told()
