@@ -139,7 +139,8 @@ def _dictionaries() -> dict[str, pa.Table]:
             select form, canonical, any_value(latin) as latin, any_value(gender) as gender,
                 bool_or(is_own) as is_own, min(rank) as rank
             from forms group by form, canonical;
-            create table surnames as select distinct family_fold(name_key(surname)) as family from surnames_raw;
+            create table surnames as
+            select distinct family_fold(key) as family from (select name_key(surname) as key from surnames_raw);
             create table not_names as select distinct lower(word) as word from not_names_raw;
             """
         )

@@ -188,9 +188,9 @@ def _follow(
     con.execute(
         """
         create or replace table changed_hashes as
-        select card_hash from (
-            select card_hash, digest from digests union all select distinct card_hash, digest from state.digests
-        ) group by card_hash having count(*) <> 2 or min(digest) <> max(digest)
+        select distinct coalesce(now_.card_hash, then_.card_hash) as card_hash
+        from digests now_ full join state.digests then_ using (card_hash, digest)
+        where now_.digest is null or then_.digest is null
         """
     )
     changed = con.sql("from changed_hashes").to_arrow_table()
@@ -239,11 +239,10 @@ def _digest(con: duckdb.DuckDBPyConnection, cards: pa.Table, identifiers: pa.Tab
         """
         create table digests as
         with further as (
-            select card_hash, sum(digest::hugeint) as digest from identifier_digests group by card_hash
+            select card_hash, sum(digest) as digest from identifier_digests group by card_hash
         )
         -- Two cards of one hash are told apart by neither: together they change.
-        select card_hash, hash(sum(c.digest::hugeint), any_value(f.digest)) as digest
-        from card_digests c left join further f using (card_hash) group by card_hash
+        select card_hash, hash(c.digest, f.digest) as digest from card_digests c left join further f using (card_hash)
         """
     )
     con.unregister("card_digests")

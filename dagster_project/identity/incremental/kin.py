@@ -27,13 +27,30 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         select rid, sign from now_places
         union all
         select rid, sign from now_held where kind in ('phone', 'email') and sign not in (select sign from hidden);
+        -- Cards that say something else, or belong to somebody else, or are told apart from others.
+        create or replace table movers as
+        select rid from touched union select rid from dirty
+        union
+        select rid from (
+            select rid, customer_id from was_before union all select rid, customer_id from record_customers
+        ) group by rid having count(*) <> 2 or min(customer_id) <> max(customer_id)
+        union
+        select unnest([rid_l, rid_r]) from (
+            select rid_l, rid_r, verdict from (
+                select rid_l, rid_r, verdict from decided union all select rid_l, rid_r, verdict from state.decided
+            ) group by all having count(*) = 1
+        );
+        create or replace table customers_left as
+        select distinct customer_id from was_before where rid in (select rid from movers);
         create or replace table signs as
-        select sign from state.places where rid in (select rid from reached)
-        union select sign from state.held where kind in ('phone', 'email') and rid in (select rid from reached)
-        union select sign from now_signs where rid in (select rid from reached_cards);
+        select sign from state.places where rid in (select rid from movers)
+        union select sign from state.held where kind in ('phone', 'email') and rid in (select rid from movers)
+        union select sign from now_signs where rid in (select rid from movers);
         create or replace table near_clusters as
         select distinct cluster from now_clustered where rid in (
-            select rid from now_signs where sign in (select sign from signs) union all select rid from reached);
+            select rid from now_signs where sign in (select sign from signs)
+            union all select rid from movers
+            union all select rid from was_before where customer_id in (select customer_id from customers_left));
         create or replace table near as
         select rid from now_clustered where cluster in (select cluster from near_clusters);
         create or replace table near_signs as select distinct sign from now_signs where rid in (select rid from near);
@@ -48,7 +65,7 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         ) w using (rid);
         create or replace table near_customers as
         select customer_id from cluster_customers where cluster in (select cluster from near_clusters)
-        union select customer_id from was_before;
+        union select customer_id from customers_left;
         """
     )
     load(con, "clustered")
