@@ -119,7 +119,10 @@ def _reached_by_names(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 
 def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[str]) -> None:
-    """Makes `now_placeholders` and `default_dates`: judged again are the values that touched cards hold or held."""
+    """Makes `now_placeholders`, `hidden` (their signs) and `default_dates`.
+
+    Judged again are the values that touched cards hold or held.
+    """
     con.execute(
         """
         create or replace table touched_values as
@@ -136,11 +139,12 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[s
     own = canonical_values("phone", company_phones)
     placeholders.find_placeholders(con, [phone for phone in own if phone])
     con.execute(
-        """
+        f"""
         create or replace table now_placeholders as
         select * from state.placeholders
         where kind <> 'birth_date' and (kind, value) not in (select (kind, value) from touched_values)
         union all select * from placeholders;
+        create or replace table hidden as select {state.SIGN_OF_VALUE} as sign from now_placeholders;
 
         create or replace table turned_values as
         select kind, value from (

@@ -7,7 +7,7 @@ Does not belong here: their links (links.py).
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import link, profiles, state
+from dagster_project.identity import link, profiles
 from dagster_project.identity.incremental.session import bound, describe, load
 
 
@@ -45,15 +45,20 @@ def regroup(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     _group(con)
+    _surround(con)
     more = _reached_profiles(con)
     if more.num_rows:
         con.register("incoming", more)
         con.execute(
-            "insert into regroup select rid from state.members where pid in (select pid from incoming)"
+            """
+            insert into live select pid from incoming;
+            insert into dead select pid from incoming;
+            insert into new_blocks select rule, pid, key from state.blocks where pid in (select pid from incoming);
+            """
         )
         con.unregister("incoming")
-        _group(con)
-    bound(con, "regroup")
+        _surround(con)
+    bound(con, "live")
 
 
 def _group(con: duckdb.DuckDBPyConnection) -> None:
@@ -80,9 +85,14 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
     )
     describe(con, "live")
     link.find_blocks(con)
+    con.execute("create or replace table new_blocks as from blocks")
+
+
+def _surround(con: duckdb.DuckDBPyConnection) -> None:
+    """What `live` and `dead` profiles share with others: `then_blocks`, `blocks`, `dropped_blocks`' rest,
+    `profile_identifiers`, `now_crowded`."""
     con.execute(
         f"""
-        create or replace table new_blocks as from blocks;
         create or replace table dead_blocks as select key from state.blocks where pid in (select pid from dead);
         -- What stays too frequent needs no more than its size.
         create or replace table still_dropped as
@@ -103,14 +113,13 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
         union all from new_blocks where key in (select key from touched_keys);
 
         create or replace table touched_values as
-        select kind, value, {state.SIGN_OF_VALUE} as sign from held
+        select kind, value, sign from now_held where rid in (select rid from now_members where pid in (select pid from live))
         union select kind, value, sign from state.held where rid in (select rid from moved);
         create or replace table touched_held as
         select rid, kind, value from now_held
-        where sign in (select sign from touched_values);
+        where sign in (select sign from touched_values) and sign not in (select sign from hidden);
         create or replace table profile_identifiers as
-        select distinct m.pid, h.kind, h.value from touched_held h join now_members m using (rid)
-        where (h.kind, h.value) not in (select (kind, value) from now_placeholders);
+        select distinct m.pid, h.kind, h.value from touched_held h join now_members m using (rid);
         create or replace table all_identifiers as from profile_identifiers;
         """
     )

@@ -9,20 +9,18 @@ import duckdb
 from dagster_project.identity import households
 from dagster_project.identity.incremental.change import Delta
 from dagster_project.identity.incremental.session import arrow, load
-from dagster_project.identity.state import SIGN_OF_VALUE
 
 # SQL: what stands in `signs` for the place or the contact that a sign of households.py is made of.
 _SIGN = "md5_number_lower(material)"
 
 
 def find_households(con: duckdb.DuckDBPyConnection) -> None:
-    """Households of everybody: relatives are looked for again around the customers of `scope`.
+    """Households of everybody: relatives are looked for again around `movers`.
 
     `near_clusters` share a place or a contact with them, before or now; `clustered` are all whom those share with.
     """
     con.execute(
-        f"""
-        create or replace table hidden as select {SIGN_OF_VALUE} as sign from now_placeholders;
+        """
         create or replace view now_signs as
         select rid, sign from now_places
         union all

@@ -107,8 +107,7 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace table shared_by_all as
-        select {SIGN_OF_VALUE} as sign
-        from (select kind, value from now_placeholders union all select kind, value from now_crowded);
+        select sign from hidden union all select {SIGN_OF_VALUE} from now_crowded;
         create or replace view reachable as
         select rid, sign from now_held where kind in ('phone', 'email')
             -- What became or ceased to be one of them made its holders live.
