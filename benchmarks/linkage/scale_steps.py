@@ -3,10 +3,10 @@
 Each prints its figures as the last line, in JSON. Seconds count the work alone, without starting Python.
 
 `fill` makes the cards; `ours` is a first refresh: reading from PostgreSQL, training, linking, writing; `changed` is
-the next one, after one card in a hundred changed and the server has cleaned up; `splink` is Splink alone (train, predict, cluster) on the same
-cards, already standardised and in memory, with the same comparisons and exact, phonetic and partial blocking keys
-as ours, trained as its functions do when they are given no more than they ask for; `sampled` is the same, trained on
-as few pairs as the step trains on.
+the next one, after one card in a hundred changed and the server has cleaned up; `splink` is Splink alone (train,
+predict, cluster) on the same cards, already standardised and in memory, with the same comparisons and exact, phonetic
+and partial blocking keys as ours, trained as its functions do when they are given no more than they ask for; `sampled`
+is the same, trained on as few pairs as the step trains on.
 """
 
 import json

@@ -20,11 +20,13 @@ def regroup(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table left_cards as select rid from dirty union select rid from gone;
+        create or replace table moved_contents as
+        select content from contents
+        union select content from state.members where rid in (select rid from left_cards);
         create or replace table regroup as
         select rid from dirty union
-        select rid from state.members where rid not in (select rid from gone) and content in (
-            select content from contents
-            union select content from state.members where rid in (select rid from left_cards));
+        select rid from state.members
+        where content in (select content from moved_contents) and rid not in (select rid from gone);
         insert into numbered select * from state.numbered where rid not in (select rid from left_cards);
         """
     )
@@ -112,8 +114,9 @@ def _surround(con: duckdb.DuckDBPyConnection) -> None:
         select rule, pid, key from then_blocks where pid not in (select pid from dead)
         union all from new_blocks where key in (select key from touched_keys);
 
+        create or replace table live_cards as select rid from now_members where pid in (select pid from live);
         create or replace table touched_values as
-        select kind, value, sign from now_held where rid in (select rid from now_members where pid in (select pid from live))
+        select kind, value, sign from now_held where rid in (select rid from live_cards)
         union select kind, value, sign from state.held where rid in (select rid from moved);
         create or replace table touched_held as
         select rid, kind, value from now_held

@@ -44,18 +44,21 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         select sign from state.places where rid in (select rid from movers)
         union select sign from state.held where kind in ('phone', 'email') and rid in (select rid from movers)
         union select sign from now_signs where rid in (select rid from movers);
+        create or replace table sharing as
+        select rid from now_signs where sign in (select sign from signs)
+        union all select rid from movers
+        union all select rid from was_before where customer_id in (select customer_id from customers_left);
         create or replace table near_clusters as
-        select distinct cluster from now_clustered where rid in (
-            select rid from now_signs where sign in (select sign from signs)
-            union all select rid from movers
-            union all select rid from was_before where customer_id in (select customer_id from customers_left));
+        select distinct cluster from now_clustered where rid in (select rid from sharing);
         create or replace table near as
         select rid from now_clustered where cluster in (select cluster from near_clusters);
         create or replace table near_signs as select distinct sign from now_signs where rid in (select rid from near);
+        create or replace table sharing as
+        select rid from now_signs where sign in (select sign from near_signs) union all select rid from near;
+        create or replace table sharing_clusters as
+        select distinct cluster from now_clustered where rid in (select rid from sharing);
         create or replace table clustered as
-        select rid, cluster from now_clustered where cluster in (
-            select cluster from now_clustered where rid in (
-                select rid from now_signs where sign in (select sign from near_signs) union all select rid from near));
+        select rid, cluster from now_clustered where cluster in (select cluster from sharing_clusters);
         create or replace table cluster_customers as
         select distinct k.cluster, w.customer_id from clustered k join (
             select rid, customer_id from state.record_customers where rid not in (select rid from reached)

@@ -57,12 +57,14 @@ def _close(con: duckdb.DuckDBPyConnection, seeds: str, places: str, scope: str) 
     """Makes `scope` (pid): the profiles of `seeds` and whoever was in one component with them by state.`places`."""
     con.execute(
         f"""
-        create or replace table {scope} as
-        select pid from now_everyone where pid in (select pid from {seeds})
+        create or replace table reached_components as
+        select distinct component from state.{places} where pid in (select pid from {seeds});
+        create or replace table mates as
+        select pid from {seeds}
         union
-        select pid from state.{places} where component in (
-            select component from state.{places} where pid in (select pid from {seeds}))
-            and pid in (select pid from now_everyone)
+        select pid from state.{places} where component in (select component from reached_components);
+        create or replace table {scope} as
+        select distinct pid from now_everyone where pid in (select pid from mates);
         """
     )
 
@@ -112,32 +114,35 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
         select rid, sign from now_held where kind in ('phone', 'email')
             -- What became or ceased to be one of them made its holders live.
             and sign not in (select sign from shared_by_all);
+        create or replace table early_cards as select rid from now_members where pid in (select pid from early_scope);
         create or replace table contacts as
-        select sign from reachable where rid in (
-            select rid from now_members where pid in (select pid from early_scope))
+        select sign from reachable where rid in (select rid from early_cards)
         union
         select sign from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
 
         -- A card without a first name is a profile of its own.
+        create or replace table sharing as
+        select rid from reachable where sign in (select sign from contacts) union select pid from early_scope;
         create or replace table weak_scope as
-        select rid as pid from now_cards where given is null and not is_company and rid in (
-            select rid from reachable where sign in (select sign from contacts) union select pid from early_scope);
+        select rid as pid from now_cards where rid in (select rid from sharing) and given is null and not is_company;
         create or replace table asked as
         select distinct sign from reachable where rid in (select pid from weak_scope);
+        create or replace table sharing as select rid from reachable where sign in (select sign from asked);
         create or replace table neighbours as
         select pid from weak_scope
         union
-        select rid from now_cards where given is null and not is_company and rid in (
-            select rid from reachable where sign in (select sign from asked));
+        select rid from now_cards where rid in (select rid from sharing) and given is null and not is_company;
         create or replace table asked as
         select distinct sign from reachable where rid in (select pid from neighbours);
+        create or replace table sharing as select rid from reachable where sign in (select sign from asked);
+        create or replace table their_clusters as
+        select distinct cluster from now_early where pid in (select pid from neighbours);
         create or replace table context as
-        select pid from now_members where rid in (select rid from reachable where sign in (select sign from asked))
+        select pid from now_members where rid in (select rid from sharing)
         union
         select pid from neighbours
         union
-        select pid from now_early where cluster in (
-            select cluster from now_early where pid in (select pid from neighbours));
+        select pid from now_early where cluster in (select cluster from their_clusters);
         """
     )
     scope(con, "context")
@@ -212,11 +217,12 @@ def cluster_late(con: duckdb.DuckDBPyConnection) -> None:
         from all_links where pid_l in (select pid from scope) or pid_r in (select pid from scope);
         create or replace table ambiguous as
         from now_ambiguous where pid in (select pid from scope) or holder in (select pid from scope);
-        create or replace table around as
-        select pid from now_late where cluster in (
-            select cluster from now_late where pid in (
-                select pid_l from links union select pid_r from links
-                union select pid from ambiguous union select holder from ambiguous));
+        create or replace table in_question as
+        select pid_l as pid from links union select pid_r from links
+        union select pid from ambiguous union select holder from ambiguous;
+        create or replace table their_clusters as
+        select distinct cluster from now_late where pid in (select pid from in_question);
+        create or replace table around as select pid from now_late where cluster in (select cluster from their_clusters);
         -- A question about two clusters needs the size of both.
         insert into clusters select pid, cluster from now_late
         where pid in (select pid from around) and pid not in (select pid from scope);

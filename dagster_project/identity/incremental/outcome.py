@@ -41,8 +41,9 @@ def assign(con: duckdb.DuckDBPyConnection, run_id: str, at: dt.datetime) -> None
             select customer_id from was_before union select customer_id from departed_before
             union select new_id(key, a) from firsts cross join range(8) t(a)
         )
-        select * from state.customers
-        where customer_id in (select customer_id from ids) or surviving_customer_id in (select customer_id from ids);
+        select * from state.customers where customer_id in (select customer_id from ids)
+        union
+        select * from state.customers where surviving_customer_id in (select customer_id from ids);
         """
     )
     previous = Previous(
