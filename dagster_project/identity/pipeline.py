@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from dagster_project.identity import standardise, store
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
+from dagster_project.identity.incremental.session import count
 from dagster_project.identity.model import Model, check, train_model
 from dagster_project.identity.resolution import (
     RULES_VERSION,
@@ -54,7 +56,8 @@ def refresh(
     if model is not None:
         check(model)
     decisions = store.read_decisions(warehouse)
-    with store.reading(warehouse) as reader, _digests(reader, model) as digests, connect() as con:
+    with store.reading(warehouse) as reader, _digests(reader, model) as digests, ExitStack() as sessions:
+        con = sessions.enter_context(connect())
         keys: pa.Table | None = None
         if model is None:
             say("no model yet: training one")
@@ -73,11 +76,16 @@ def refresh(
         settled = store.last_run(warehouse, skipped=False)
         result: Resolution | Outcome | None = None
         if state is not None and settled is not None and state.attach(con, settled.run_id):
+            read = con.sql("from digests").to_arrow_table()
             with _whatever_befalls(state, say):
                 result = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
             if result is None:
-                with contextlib.suppress(duckdb.Error):
-                    con.execute("detach state")
+                # What was begun must not be met again by a full run.
+                con.close()
+                con = sessions.enter_context(connect())
+                con.register("read", read)
+                con.execute("create table digests as from read")
+                con.unregister("read")
         if result is None:
             if keys is None:
                 keys = _prepare(con, reader, decisions, company_phones)
@@ -102,9 +110,9 @@ def refresh(
         else:
             # The server and this process have a core each: the state follows while PostgreSQL writes.
             with ThreadPoolExecutor(1) as beside:
-                following = beside.submit(_follow_up, state, con, result, keys, run_id, say)
+                brought = beside.submit(_bring, state, con, result, keys, run_id, say)
                 store.write_run(warehouse, summary, result)
-            if following.result():
+            if brought.result():
                 with _whatever_befalls(state, say):
                     state.publish()
     say("written")
@@ -138,7 +146,7 @@ def _prepare(
     return keys
 
 
-def _follow_up(
+def _bring(
     state: State,
     con: duckdb.DuckDBPyConnection,
     result: Resolution | Outcome,
@@ -157,12 +165,19 @@ def _follow_up(
     return False
 
 
+# A commit that finds no room is a TransactionException.
+_HARM = (
+    *(duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, duckdb.TransactionException),
+    OSError,
+)
+
+
 @contextlib.contextmanager
 def _whatever_befalls(state: State, say: Progress) -> Iterator[None]:
     """A full disk or a damaged file costs the state, never the run: the next one is full."""
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.SerializationException, OSError) as error:
+    except _HARM as error:
         say(f"the state file is of no use ({type(error).__name__}): all is resolved anew")
         state.discard()
 
@@ -187,15 +202,19 @@ def _follow(
     """What follows from what changed since the attached state; None: so much that all is to be done again."""
     con.execute(
         """
+        create or replace table unmatched as
+        select n.card_hash as now_hash, t.card_hash as then_hash
+        from digests n full join state.digests t on n.card_hash = t.card_hash and n.digest = t.digest
+        where n.card_hash is null or t.card_hash is null;
         create or replace table changed_hashes as
-        select distinct coalesce(now_.card_hash, then_.card_hash) as card_hash
-        from digests now_ full join state.digests then_ using (card_hash, digest)
-        where now_.digest is null or then_.digest is null
+        select distinct coalesce(now_hash, then_hash) as card_hash from unmatched;
         """
     )
     changed = con.sql("from changed_hashes").to_arrow_table()
-    known = con.execute("select count(*) from state.digests").fetchall()[0][0]
-    if changed.num_rows > 100 + MAX_SHARE * known:
+    known, read = (count(con, table) for table in ("state.digests", "digests"))
+    new, missing = con.execute("select count(now_hash), count(then_hash) from unmatched").fetchall()[0]
+    # A card that is there twice is matched by the one that was known: a full run says what is wrong.
+    if known - missing != read - new or changed.num_rows > 100 + MAX_SHARE * known:
         return None
     say(f"{changed.num_rows} cards changed since the last run")
     records, identifiers = reader.cards(changed.column("card_hash").combine_chunks())
@@ -241,7 +260,6 @@ def _digest(con: duckdb.DuckDBPyConnection, cards: pa.Table, identifiers: pa.Tab
         with further as (
             select card_hash, sum(digest) as digest from identifier_digests group by card_hash
         )
-        -- Two cards of one hash are told apart by neither: together they change.
         select card_hash, hash(c.digest, f.digest) as digest from card_digests c left join further f using (card_hash)
         """
     )

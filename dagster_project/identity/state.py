@@ -29,9 +29,16 @@ TOLD = (
     "select rid, sum(md5_number_lower(concat_ws('|', kind, value, is_main, is_canonical))::hugeint) as digest"
     " from record_identifiers group by rid"
 )
-# Identifiers and places as numbers: a million are looked through in the time that their texts take to be read.
-SIGN_OF_VALUE = "md5_number_lower(kind || '|' || value)"
-SIGN_OF_PLACE = f"md5_number_lower({PLACE})"
+
+
+# Identifiers and places as numbers (signs): texts take a multiple of the time to look through.
+def sign(text: str) -> str:
+    """SQL: the sign of a value (`kind|value`) or of a place (households.PLACE)."""
+    return f"md5_number_lower({text})"
+
+
+SIGN_OF_VALUE = sign("kind || '|' || value")
+SIGN_OF_PLACE = sign(PLACE)
 JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
 # Table → SQL that makes it of a full run's session.
 TABLES = {

@@ -31,14 +31,12 @@ _PAIR = (
     "source_system_l text not null, source_record_id_l text not null,"
     " source_system_r text not null, source_record_id_r text not null"
 )
-# A changed row finds room on its page: no index learns of it.
-_ROOM = "with (fillfactor = 90)"
 _DDL = f"""
 create schema if not exists {IDENTITY};
 create table if not exists {IDENTITY}.record_customers (
     source_system text not null, source_record_id text not null, customer_id text not null, linked_by text not null,
     match_probability double precision, since_run_id text not null,
-    primary key (source_system, source_record_id)) {_ROOM};
+    primary key (source_system, source_record_id));
 create index if not exists record_customers_customer_id on {IDENTITY}.record_customers (customer_id);
 create table if not exists {IDENTITY}.record_identifiers (
     source_system text not null, source_record_id text not null, kind text not null, value text not null,
@@ -50,13 +48,20 @@ create table if not exists {IDENTITY}.departed_records (
 create table if not exists {IDENTITY}.edges (
     {_PAIR}, linked_by text not null, match_weight double precision, match_probability double precision,
     is_used boolean not null, rejected_by text, levels text, run_id text not null,
-    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r)) {_ROOM};
+    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
 -- Until version 10 of the rules: jsonb, a multiple of all the rest. The next run gives every edge its levels.
 do $$ begin
     if exists (select from information_schema.columns
         where table_schema = '{IDENTITY}' and table_name = 'edges' and column_name = 'comparisons') then
         drop view if exists {IDENTITY}.edge_comparisons;
         alter table {IDENTITY}.edges add column levels text, drop column comparisons;
+    end if;
+end $$;
+-- A changed row finds room on its page: no index learns of it.
+do $$ begin
+    if exists (select from pg_class where oid = '{IDENTITY}.edges'::regclass and reloptions is null) then
+        alter table {IDENTITY}.edges set (fillfactor = 90);
+        alter table {IDENTITY}.record_customers set (fillfactor = 90);
     end if;
 end $$;
 create table if not exists {IDENTITY}.customers (
@@ -182,7 +187,7 @@ class Reader:
         """(card_hash, digest) of every card, and of every identifier."""
 
         def read(cursor: adbc.Cursor, columns: Sequence[str], table: str) -> pa.Table:
-            # One value a source: rows by the million take longer to move than to digest.
+            # One value a source (PostgreSQL has room for 64 million rows in it): rows take longer to move than to digest.
             pair = f"int8send({_HASH}) || int8send({_digest(columns)})"
             packed = _read(cursor, f"select string_agg({pair}, '') from {table} group by source_system")
             pairs = np.frombuffer(b"".join(packed.column(0).to_pylist()), ">i8").astype("i8").reshape(-1, 2)
@@ -220,7 +225,7 @@ def _read(cursor: adbc.Cursor, query: str) -> pa.Table:
         raise _unreadable() from error
 
 
-_HASH = "hashtextextended(source_record_id, hashtextextended(source_system, 0))"
+_HASH = "hashtextextended(coalesce(source_record_id, ''), hashtextextended(coalesce(source_system, ''), 0))"
 
 
 def _digest(columns: Sequence[str]) -> str:
@@ -441,7 +446,10 @@ def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
 
 
 def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ...]) -> Iterable[str]:
-    """SQL that takes out of identity.<table> what is gone, and brings in the new rows."""
+    """SQL that takes out of identity.<table> what is gone, and brings in the new rows.
+
+    Gone are rows by their key, or all rows of a card (a part of the key) but those among the new ones.
+    """
     if not delta.rows.num_rows and not delta.gone.num_rows:
         return
     _stage(cursor, f"new_{table}", delta.rows)
@@ -449,7 +457,10 @@ def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ..
     if delta.gone.num_rows:
         _stage(cursor, f"gone_{table}", delta.gone)
         yield f"analyze gone_{table}"
-        yield f"delete from {IDENTITY}.{table} t using gone_{table} g where {_match(delta.gone.column_names, 't', 'g')}"
+        matched = _match(delta.gone.column_names, "t", "g")
+        if len(delta.gone.column_names) < len(keys):
+            matched += f" and not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
+        yield f"delete from {IDENTITY}.{table} t using gone_{table} g where {matched}"
     yield _upserted(table, delta.rows.column_names, keys)
 
 

@@ -16,7 +16,8 @@ from dagster_project.identity.incremental.session import bound
 
 
 def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
-    """Makes `new_cards`, `new_held`, `record_identifiers`, the names' tables and `touched` (rid: read anew or gone).
+    """Makes `new_cards`, `new_held`, `new_places`, `record_identifiers`, the names' tables and `touched` (rid: read
+    anew or gone).
 
     A name may be read otherwise because other cards' names changed: those cards are fetched and read as well, until
     no further one is touched. Then the rest is read as it was.

@@ -9,9 +9,10 @@ import duckdb
 from dagster_project.identity import households
 from dagster_project.identity.incremental.change import Delta
 from dagster_project.identity.incremental.session import arrow, load
+from dagster_project.identity.state import sign
 
 # SQL: what stands in `signs` for the place or the contact that a sign of households.py is made of.
-_SIGN = "md5_number_lower(material)"
+_SIGN = sign("material")
 
 
 def find_households(con: duckdb.DuckDBPyConnection) -> None:
@@ -53,12 +54,12 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         create or replace table near as
         select rid from now_clustered where cluster in (select cluster from near_clusters);
         create or replace table near_signs as select distinct sign from now_signs where rid in (select rid from near);
-        create or replace table sharing as
+        create or replace table sharing_with_near as
         select rid from now_signs where sign in (select sign from near_signs) union all select rid from near;
-        create or replace table sharing_clusters as
-        select distinct cluster from now_clustered where rid in (select rid from sharing);
+        create or replace table clusters_around as
+        select distinct cluster from now_clustered where rid in (select rid from sharing_with_near);
         create or replace table clustered as
-        select rid, cluster from now_clustered where cluster in (select cluster from sharing_clusters);
+        select rid, cluster from now_clustered where cluster in (select cluster from clusters_around);
         create or replace table cluster_customers as
         select distinct k.cluster, w.customer_id from clustered k join (
             select rid, customer_id from state.record_customers where rid not in (select rid from reached)

@@ -108,41 +108,41 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute(
         f"""
-        create or replace table shared_by_all as
+        create or replace table no_evidence as
         select sign from hidden union all select {SIGN_OF_VALUE} from now_crowded;
         create or replace view reachable as
         select rid, sign from now_held where kind in ('phone', 'email')
             -- What became or ceased to be one of them made its holders live.
-            and sign not in (select sign from shared_by_all);
+            and sign not in (select sign from no_evidence);
         create or replace table early_cards as select rid from now_members where pid in (select pid from early_scope);
         create or replace table contacts as
         select sign from reachable where rid in (select rid from early_cards)
         union
         select sign from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
 
-        -- A card without a first name is a profile of its own.
-        create or replace table sharing as
+        create or replace table holders_now as
         select rid from reachable where sign in (select sign from contacts) union select pid from early_scope;
+        -- A card without a first name is a profile of its own.
         create or replace table weak_scope as
-        select rid as pid from now_cards where rid in (select rid from sharing) and given is null and not is_company;
+        select rid as pid from now_cards where rid in (select rid from holders_now) and given is null and not is_company;
         create or replace table asked as
         select distinct sign from reachable where rid in (select pid from weak_scope);
-        create or replace table sharing as select rid from reachable where sign in (select sign from asked);
+        create or replace table weak_holders as select rid from reachable where sign in (select sign from asked);
         create or replace table neighbours as
         select pid from weak_scope
         union
-        select rid from now_cards where rid in (select rid from sharing) and given is null and not is_company;
+        select rid from now_cards where rid in (select rid from weak_holders) and given is null and not is_company;
         create or replace table asked as
         select distinct sign from reachable where rid in (select pid from neighbours);
-        create or replace table sharing as select rid from reachable where sign in (select sign from asked);
-        create or replace table their_clusters as
+        create or replace table neighbour_holders as select rid from reachable where sign in (select sign from asked);
+        create or replace table neighbour_clusters as
         select distinct cluster from now_early where pid in (select pid from neighbours);
         create or replace table context as
-        select pid from now_members where rid in (select rid from sharing)
+        select pid from now_members where rid in (select rid from neighbour_holders)
         union
         select pid from neighbours
         union
-        select pid from now_early where cluster in (select cluster from their_clusters);
+        select pid from now_early where cluster in (select cluster from neighbour_clusters);
         """
     )
     scope(con, "context")
@@ -220,9 +220,9 @@ def cluster_late(con: duckdb.DuckDBPyConnection) -> None:
         create or replace table in_question as
         select pid_l as pid from links union select pid_r from links
         union select pid from ambiguous union select holder from ambiguous;
-        create or replace table their_clusters as
+        create or replace table questioned_clusters as
         select distinct cluster from now_late where pid in (select pid from in_question);
-        create or replace table around as select pid from now_late where cluster in (select cluster from their_clusters);
+        create or replace table around as select pid from now_late where cluster in (select cluster from questioned_clusters);
         -- A question about two clusters needs the size of both.
         insert into clusters select pid, cluster from now_late
         where pid in (select pid from around) and pid not in (select pid from scope);

@@ -125,7 +125,7 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             """,
         ),
     )
-    _doubt(con)
+    _look_at_all(con)
     counts = _counts(con)
     find_households(con)
     return Outcome(
@@ -207,8 +207,8 @@ def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return link.blocking_report(con)
 
 
-def _doubt(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `now_doubts` and `now_bonds`: an estimate's parts, of everybody; and `now_judged`."""
+def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `now_doubts`, `now_bonds` and `now_judged`: of everybody, as the estimate and the weights want them."""
     find_doubts(con)
     con.execute(
         """

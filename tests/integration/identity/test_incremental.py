@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.errors import IdentityError
 from dagster_project.identity import refresh, store
+from dagster_project.identity.incremental import TooMuchChanged, cards, groups, links
 from dagster_project.identity.model import Model
 from dagster_project.identity.state import State
 from dagster_project.warehouse import Warehouse
@@ -223,3 +226,72 @@ def test_when_much_changed_all_is_done_anew(told: Told) -> None:
     told()
     do(told.warehouse, "update intermediate.customer_records set updated_at = now()")
     assert not followed(told())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["touched", "live", "scope"])
+def test_a_change_that_reaches_too_far_is_resolved_anew(
+    told: Told, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    told()
+    alter(told.warehouse)
+    expected = full(told.warehouse, "r2")
+
+    def bound(con: duckdb.DuckDBPyConnection, name: str) -> None:
+        if name == table:
+            raise TooMuchChanged
+
+    with monkeypatch.context() as narrow:
+        for module in (cards, groups, links):
+            narrow.setattr(module, "bound", bound)
+        said = told()
+    assert "they touch too many others: everything is resolved anew" in said
+    assert content(told.warehouse) == expected
+    do(told.warehouse, "update intermediate.customer_records set deleted_at = null")
+    assert followed(told())
+
+
+def test_a_card_that_is_there_twice_is_refused_by_the_next_run_too(told: Told) -> None:
+    told()
+    do(
+        told.warehouse,
+        "insert into intermediate.customer_records"
+        " select * from intermediate.customer_records order by source_record_id limit 1",
+    )
+    with pytest.raises(IdentityError, match="more than once"):
+        told()
+
+
+def test_an_identifier_that_stays_is_not_written_again(told: Told) -> None:
+    told()
+    kept = "select kind, value, xmin::text from identity.record_identifiers order by 1, 2, 3"
+    before = rows(told.warehouse, kept)
+    do(
+        told.warehouse,
+        """
+        insert into intermediate.customer_record_identifiers
+        select source_system, source_record_id, 'phone', '+79165550199' from intermediate.customer_records
+        where phone is not null order by source_record_id limit 1
+        """,
+    )
+    assert followed(told())
+    after = rows(told.warehouse, kept)
+    assert [row for row in after if row[1] != "+79165550199"] == before
+    assert len(after) == len(before) + 1
+
+
+def test_a_state_that_cannot_be_kept_costs_the_state_alone(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told()
+    alter(told.warehouse)
+    expected = full(told.warehouse, "r2")
+
+    def full_disk(_: State) -> None:
+        raise duckdb.TransactionException("Failed to commit: Could not write file")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(State, "publish", full_disk)
+        assert followed(told())
+    assert content(told.warehouse) == expected
+    assert list(told.folder.iterdir()) == []
