@@ -82,7 +82,7 @@ def refresh(
             if result is None:
                 # What was begun must not be met again by a full run.
                 con.close()
-                con = sessions.enter_context(connect())
+                con, keys = sessions.enter_context(connect()), None
                 con.register("read", read)
                 con.execute("create table digests as from read")
                 con.unregister("read")
