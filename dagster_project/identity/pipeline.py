@@ -9,7 +9,6 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -56,7 +55,11 @@ def refresh(
     if model is not None:
         check(model)
     decisions = store.read_decisions(warehouse)
-    with store.reading(warehouse) as reader, _digests(reader, model) as digests, ExitStack() as sessions:
+    with (
+        store.reading(warehouse) as reader,
+        _digests(reader, model) as digests,
+        contextlib.ExitStack() as sessions,
+    ):
         con = sessions.enter_context(connect())
         keys: pa.Table | None = None
         if model is None:

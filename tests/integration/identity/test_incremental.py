@@ -295,3 +295,20 @@ def test_a_state_that_cannot_be_kept_costs_the_state_alone(
         assert followed(told())
     assert content(told.warehouse) == expected
     assert list(told.folder.iterdir()) == []
+
+
+def test_cards_and_identifiers_are_read_of_one_moment(told: Told) -> None:
+    with store.reading(told.warehouse) as reader:
+        do(
+            told.warehouse,
+            """
+            insert into intermediate.customer_records (source_system, source_record_id, full_name)
+            values ('crm', 'later', 'Пётр Поздний');
+            insert into intermediate.customer_record_identifiers values ('crm', 'later', 'phone', '+79165550199');
+            """,
+        )
+        read = (*reader.cards(), *reader.digests())
+        assert all("later" not in table.column("source_record_id").to_pylist() for table in read[:2])
+        assert [table.num_rows for table in read[2:]] == [table.num_rows for table in read[:2]]
+    with store.reading(told.warehouse) as reader:
+        assert all("later" in table.column("source_record_id").to_pylist() for table in reader.cards())
