@@ -18,6 +18,14 @@ _STATE = """case
     else 'differs' end"""
 
 
+def near_dates(a: str, b: str) -> str:
+    """SQL: is date b the date a, one slip away from it, or a with day and month in each other's place?"""
+    return (
+        f"({within(a, b, '1')} or (left({a}, 4) = left({b}, 4)"
+        f" and substr({a}, 6, 2) = substr({b}, 9, 2) and substr({a}, 9, 2) = substr({b}, 6, 2)))"
+    )
+
+
 def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
     """From table `pairs`, `shared`, `parents` and `profiles` to `facts` and `vetoes` (pid_l, pid_r, reason)."""
     con.execute(
@@ -56,10 +64,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             case
                 when l.birth_date is null or r.birth_date is null then 'unknown'
                 when l.birth_date = r.birth_date then 'same'
-                when {within("l.birth_date", "r.birth_date", "1")}
-                    or (left(l.birth_date, 4) = left(r.birth_date, 4)
-                        and substr(l.birth_date, 6, 2) = substr(r.birth_date, 9, 2)
-                        and substr(l.birth_date, 9, 2) = substr(r.birth_date, 6, 2)) then 'close'
+                when {near_dates("l.birth_date", "r.birth_date")} then 'close'
                 else 'differs' end as birth_date_state,
             coalesce(l.street = r.street and l.house = r.house and l.flat is not distinct from r.flat, false) as same_home,
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,

@@ -92,9 +92,9 @@ BLOCKING_RULES = tuple(_BLOCKING)
 # Names alone bring together ever more strangers as cards grow in number, and a link needs more than them: in their
 # blocks a profile counts for several.
 _BROAD = ("names_in_any_order", "consonants+city", "mailbox_start+given")
-BLOCK_WEIGHT = (
-    f"case when rule in ({', '.join(str(BLOCKING_RULES.index(rule)) for rule in _BROAD)}) then 4 else 1 end"
-)
+BROAD_WEIGHT = 4
+_BROAD_PLACES = ", ".join(str(BLOCKING_RULES.index(rule)) for rule in _BROAD)
+BLOCK_WEIGHT = f"case when rule in ({_BROAD_PLACES}) then {BROAD_WEIGHT} else 1 end"
 BLOCK_FILL = f"sum({BLOCK_WEIGHT})"
 
 
@@ -206,8 +206,10 @@ def blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["rule"]), schema=schema)
 
 
-def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
-    """From `facts` (guard.py) and `scores` to `links`, one row a judged pair.
+def link(con: duckdb.DuckDBPyConnection, threshold: float, names_from: float) -> None:
+    """From `facts`, `vetoes` (guard.py) and `scores` to `links`, one row a judged pair.
+
+    names_from: the match weight from which first name and surname alone link (Model.names_from).
 
     links: pid_l, pid_r, linked_by, strength, match_weight, match_probability, levels, is_used, rejected_by.
     A pair that no rule names and that scores below one half is not kept.
@@ -239,7 +241,10 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float) -> None:
             coalesce(veto.reason is null and (rule is not null or s.match_probability >= {threshold}), false) as is_used,
             case when veto.reason is not null then veto.reason
                 when rule is null and s.match_probability < {threshold} then 'below_threshold' end as rejected_by
-        from ruled r left join scores s using (pid_l, pid_r) left join vetoes veto using (pid_l, pid_r)
+        from ruled r left join scores s using (pid_l, pid_r)
+        left join vetoes veto on veto.pid_l = r.pid_l and veto.pid_r = r.pid_r
+            and not (veto.reason = 'name_alone' and r.given_state = 'same' and r.family_state = 'same'
+                and coalesce(s.match_weight >= cast('{names_from}' as double), false))
         where rule is not null or s.match_probability >= 0.5
         """
     )

@@ -12,6 +12,7 @@ import json
 import logging
 import warnings
 from dataclasses import dataclass
+from math import inf
 from string import ascii_lowercase
 from typing import Any
 
@@ -156,6 +157,12 @@ class Model:
     settings: dict[str, Any]
     training: dict[str, Any]
     term_frequencies: pa.Table
+
+    @property
+    def names_from(self) -> float:
+        """The match weight from which names alone link two cards (calibration.py); infinite: they never do."""
+        start = self.training.get("names", {}).get("from")
+        return inf if start is None else float(start)
 
 
 def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Model:

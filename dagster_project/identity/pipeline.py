@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity import standardise, store
+from dagster_project.identity.calibration import calibrate
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
@@ -290,7 +291,7 @@ _DIGESTS_FOLLOW = (
 
 
 def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime, cards: int) -> Model:
-    model = train_model(con, at)
+    model = calibrate(con, train_model(con, at))
     model.training.update(provenance(cards))
     store.write_model(warehouse, model)
     return model

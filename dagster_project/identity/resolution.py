@@ -32,7 +32,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "10"
+RULES_VERSION = "11"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
 _IN_ORDER = (
@@ -135,7 +135,7 @@ def resolve_prepared(
     link.find_candidates(con)
     model.score(con, model_, "candidates", link.RULED)
     guard.find_facts(con, "scores")
-    link.link(con, THRESHOLD)
+    link.link(con, THRESHOLD, model_.names_from)
     say(f"scored {_count(con, 'candidates')} pairs")
     cluster_links(con)
     con.execute(f"create or replace table early as {PLACES}")

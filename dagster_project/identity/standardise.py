@@ -1,7 +1,7 @@
 """Cards to typed, comparable values: names in one script, dates, addresses, what identifiers a card holds.
 
-Belongs here: reading of one card by itself. Does not belong here: an identifier's spelling (identifiers.py),
-what is learned from many cards (placeholders.py) and comparison of two (model.py, guard.py).
+Belongs here: reading of one card by itself. Does not belong here: an identifier's spelling (identifiers.py), an
+address line (addresses.py), what is learned from many cards (placeholders.py) and comparison of two (model.py, guard.py).
 
 Everything is SQL over distinct tokens or whole columns.
 """
@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.errors import IdentityError
+from dagster_project.identity.addresses import read_addresses
 from dagster_project.identity.identifiers import spell
 
 RECORD_COLUMNS = (
@@ -409,8 +410,7 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `birth_dates` (written, read_date), `towns` (written, city) and `addresses` (written, street: key of its
-    longest word, house, flat: whatever the order of abbreviations); each written text is read once."""
+    """Makes `birth_dates` (written, read_date), `towns` (written, city) and `addresses`; each written text is read once."""
     con.execute(
         f"""
         create or replace temp table birth_dates as
@@ -425,34 +425,7 @@ def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
         select written, {_town("key")} as city from keyed;
         """
     )
-    con.execute(
-        r"""
-        create or replace temp table addresses as
-        with texts as (
-            -- Abbreviations may stick to what follows: пр-тМира, кв178.
-            select written, regexp_replace(regexp_replace(replace(lower(written), 'ё', 'е'), '\b[0-9]{6}\b', ''),
-                '(пр-к?т|просп[.]|б-р|бул[.]|ул[.]|пер[.]|наб[.]|пл[.]|мкр[.]?|корп[.]?|кв[.]|\bш[.])', ' ', 'g') as text
-            from (select distinct street as written from records where street is not null)
-        ), words as (
-            select distinct written, unnest(regexp_extract_all(text, '[a-zа-я]{4,}')) as word from texts
-        ), spelt as materialized (
-            -- Each word's key once: streets are few.
-            select word, name_key(word) as key from (select distinct word from words)
-        ), keys as (
-            select word, key from spelt
-            where key not in ('ulitsa', 'prospekt', 'pereulok', 'shose', 'bulvar', 'naberezhnaia', 'ploshad',
-                'proezd', 'kvartira', 'korpus', 'stroenie', 'gorod', 'oblast', 'raion', 'street', 'house',
-                'microraion', 'mikroraion', 'poselok', 'litera', 'tupik', 'aleia', 'flat')
-        ), streets as (
-            select written, max(key) as street from words join keys using (word) group by written
-        )
-        select written, street,
-            -- Korpus and building belong to the house; the last number after кв or a comma is the flat.
-            nullif(ltrim(regexp_extract(text, '[0-9]+'), '0'), '') as house,
-            nullif(ltrim(regexp_extract_all(text, '[0-9]+')[2], '0'), '') as flat
-        from texts join streets using (written)
-        """
-    )
+    read_addresses(con)
 
 
 def _read_date(column: str) -> str:

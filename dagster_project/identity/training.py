@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from dagster_project.errors import IdentityError
 from dagster_project.identity import store
+from dagster_project.identity.calibration import calibrate
 from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import Estimate, drift, estimate
@@ -82,7 +83,7 @@ def train(
     prepare(con, records, identifiers, None, company_phones)
     cards = records.num_rows
     del records, identifiers
-    model = train_model(con, dt.datetime.now(dt.UTC))
+    model = calibrate(con, train_model(con, dt.datetime.now(dt.UTC)))
     say(f"trained {model.version} on {model.training['profiles']} profiles")
     current, unfit = _in_use(warehouse)
     if current is not None and current.version == model.version:

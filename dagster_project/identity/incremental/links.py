@@ -35,7 +35,7 @@ def judge(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
     link.meet(con, "l.pid in (select pid from live) or r.pid in (select pid from live)")
     model.score(con, model_, "candidates", link.RULED)
     guard.find_facts(con, "scores")
-    link.link(con, resolution.THRESHOLD)
+    link.link(con, resolution.THRESHOLD, model_.names_from)
     con.execute(
         """
         create or replace table relinked as select pid from live union select pid from dead;

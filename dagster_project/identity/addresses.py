@@ -1,0 +1,103 @@
+"""Address lines to street, house and flat, whatever their order, abbreviations and signs.
+
+Belongs here: how one line is read. Does not belong here: towns and postcodes, which have columns of their own
+(standardise.py), and who shares an address (households.py).
+"""
+
+import duckdb
+
+# SQL regular expressions know ASCII letters alone as parts of words: what stands before a word is named.
+_START = "(^|[^a-zа-я0-9])"
+_END = "([^a-zа-я]|$)"
+# What a street is called besides its name; in short it may stick to the name (пр-тМира).
+_KINDS = (
+    r"пр-к?т\.?|просп\.|б-р\.?|бул\.|ул\.|пер\.|наб\.|пл\.|туп\.|ал\.|мкр\.?|мкрн\.?|м-н|ш\.|р-н",
+    "улица|проспект|переулок|шоссе|бульвар|набережная|площадь|проезд|тупик|аллея|микрорайон|ул|пер|пр|наб|пл|ш"
+    "|ulitsa|prospekt|pereulok|shosse|bulvar|naberezhnaya|ploshchad|proezd|mikrorayon|ul|per|pr"
+    "|street|road|avenue|lane|square|drive|st|rd|ave",
+)
+_FLAT = f"{_START}(?:квартира|кв|офис|оф|комната|ком|flat|apartment|apt|office|kvartira|kv)[ .№#]*([0-9]+)"
+# The way in, not the place.
+_WAY_IN = f"{_START}(?:подъезд|под|п-д|этаж|эт|домофон|код|секция)[ .№#]*[0-9]*[а-я]?{_END}"
+# A part of a house: 16 корп. 1, 16к1, 16/1.
+_PART = r"([0-9]+[а-я]?)(?:[ ,]*(?:корпус|корп|кор|к|строение|стр|с|литера|лит|korpus|korp|k|str)[ .]*|[ ]*/[ ]*)([0-9]+)"
+_ORDINAL = f"{_START}([0-9]+)(?:-(?:ая|ый|ой|го|я|й|е)|ая|ый|ой|го){_END}"
+_FIRST = "^([^a-zа-я0-9]*(?:ул[ .,]*)?)[0-9]+"
+_WORD = "[a-zа-я]{4,}"
+_NUMBER = "[0-9]+[а-д]?(?:k[0-9]+)?"
+# Keys of words that name no street.
+_NO_STREETS = (
+    *(
+        "gorod",
+        "oblast",
+        "raion",
+        "krai",
+        "respublika",
+        "poselok",
+        "derevnia",
+        "selo",
+        "stanitsa",
+        "dom",
+        "house",
+    ),
+    *("vladenie", "litera", "etazh", "chastni", "sektor", "rosia", "rusia"),
+)
+
+
+def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
+    """From `records` to `addresses` (written, street, house, flat), each written line read once.
+
+    street: key of the longest word of the street's name, after its number if it has one (8 Марта, 1-я Парковая); where
+    the line tells its kind, of the part that does, else of the part before the house. house: with its letter, and
+    with its building after a k. Lines without a word of four letters and more are left out.
+    """
+    con.execute(
+        f"""
+        create or replace temp table addresses as
+        with lines as (
+            select written, regexp_replace(replace(lower(written), 'ё', 'е'), '{_START}[0-9]{{6}}([^0-9]|$)', '\\1 \\2') as line
+            from (select distinct street as written from records where street is not null)
+        ), told as (
+            select written, regexp_extract(line, '{_FLAT}', 2) as flat,
+                regexp_replace(regexp_replace(line, '{_FLAT}', '\\1,', 'g'), '{_WAY_IN}', '\\1,\\2', 'g') as line
+            from lines
+        ), joined as (
+            select written, flat, regexp_extract(line, '{_ORDINAL}', 2) as ordinal,
+                regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+                    line, '{_PART}', '\\1k\\2', 'g'), '{_ORDINAL}', '\\1 \\3', 'g'),
+                    '{_START}({_KINDS[0]})', '\\1,ул ', 'g'), '{_START}({_KINDS[1]}){_END}', '\\1,ул \\3', 'g') as line
+            from told
+        ), numbered as (
+            -- A number that a word follows and another number belongs to the street: 8 Марта, 5.
+            select written, flat, ordinal, line, regexp_extract_all(line, '{_NUMBER}') as numbers,
+                regexp_matches(line, '{_FIRST} +[a-zа-я]{{3,}}') as is_first
+            from joined
+        ), placed as materialized (
+            select *, case when is_first and len(numbers) > 1 then 1 else 0 end as named,
+                regexp_extract(case when is_first then regexp_replace(line, '{_FIRST}', '\\1') else line end, '^[^0-9]*')
+                    as before_house
+            from numbered
+        ), parts as (
+            select written, is_first, unnest(list) as part, generate_subscripts(list, 1) as place from (
+                select written, is_first,
+                    string_split(case when regexp_matches(before_house, '{_WORD}') then before_house else line end, ',') as list
+                from placed
+            )
+        ), words as (
+            select written, part like 'ул %' as is_told, case when is_first then -place else place end as place,
+                unnest(regexp_extract_all(regexp_replace(part, '{_START}(г|гор|город|g|gorod)[. ]+[a-zа-я-]+', '\\1'), '{_WORD}'))
+                    as word
+            from parts
+        ), spelt as materialized (
+            -- Each word's key once: streets are few.
+            select word, name_key(word) as key from (select distinct word from words)
+        ), streets as (
+            select written, arg_max(key, (is_told, place, length(key), key)) as street
+            from words join spelt using (word) where key not in {_NO_STREETS} group by written
+        )
+        select written, case when named = 1 then numbers[1] else ordinal end || street as street,
+            nullif(ltrim(numbers[1 + named], '0'), '') as house,
+            nullif(ltrim(coalesce(nullif(flat, ''), numbers[2 + named]), '0'), '') as flat
+        from placed join streets using (written)
+        """
+    )
