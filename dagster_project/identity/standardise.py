@@ -133,7 +133,8 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
 
 def _names(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `names`: rid, given, givens, given_known, given_initial, patronymic, patronymic_initial, family,
-    families, gender. Keys of engine.name_key; surnames and patronymics without gender."""
+    families, gender, written. Keys of engine.name_key; surnames and patronymics without gender. written: the first
+    name in Latin letters, before folding and short forms."""
     con.execute(
         """
         create or replace table written as
@@ -296,7 +297,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             regexp_replace(e.patronymic_key, '(ich|inichna|ichna|na)$', '') as patronymic,
             coalesce(left(e.patronymic_key, 1),
                 case when e.given_key is null then e.second_initial else e.first_initial end) as patronymic_initial,
-            e.family, e.families, coalesce(f.gender, e.gender) as gender
+            e.family, e.families, coalesce(f.gender, e.gender) as gender, g.latin as written
         from evidence e left join forms f on f.given_key = e.given_key and f.told is not distinct from e.gender
         left join givens g using (rid)
         left join spelt s on s.given_key = g.key and s.latin = g.latin

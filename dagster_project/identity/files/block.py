@@ -59,8 +59,8 @@ def find_pairs(con: duckdb.DuckDBPyConnection, design: Design) -> Blocking:
     complete: set[frozenset[int]] = set()
     budget = bound(records)
     rule_most = int(RULE_SHARE * budget)
+    rules = []
     for size in (1, 2, 3):
-        sized = []
         for rule in combinations(range(len(design.keys)), size):
             if not _is_useful(rule, design, complete):
                 continue
@@ -68,21 +68,30 @@ def find_pairs(con: duckdb.DuckDBPyConnection, design: Design) -> Blocking:
             pairs, cap, dropped = _bounded(sizes, rule_most)
             if not dropped:
                 complete.add(frozenset(rule))
-            sized.append((pairs, rule, cap, dropped))
-        for pairs, rule, cap, dropped in sorted(sized):
-            name = " + ".join(design.keys[i].name for i in rule)
-            if dropped:
-                result.left_out[name] = dropped
-            if pairs == 0 or pairs > budget:
-                continue
-            _meet(con, rule, cap)
-            result.rules[name] = pairs
-            budget -= pairs
+            rules.append((_rank(rule, design, dropped), pairs, rule, cap, dropped))
+    for _, pairs, rule, cap, dropped in sorted(rules):
+        name = " + ".join(design.keys[i].name for i in rule)
+        if dropped:
+            result.left_out[name] = dropped
+        if pairs == 0 or pairs > budget:
+            continue
+        _meet(con, rule, cap)
+        result.rules[name] = pairs
+        budget -= pairs
     con.execute("create or replace table pairs as select distinct pid_l, pid_r from met; drop table met")
     for place in range(len(design.keys)):
         con.execute(f"drop table key_{place}")
     result.pairs = con.execute("select count(*) from pairs").fetchall()[0][0]
     return result
+
+
+def _rank(rule: tuple[int, ...], design: Design, dropped: int) -> int:
+    """Who spends the budget first: whole keys, two whole values together, what remains of cut keys, then the rest."""
+    if len(rule) == 1:
+        return 2 if dropped else 0
+    if len(rule) == 2:
+        return 1 if all(design.keys[i].is_exact for i in rule) else 3
+    return 4
 
 
 def _is_useful(rule: tuple[int, ...], design: Design, complete: set[frozenset[int]]) -> bool:

@@ -5,6 +5,7 @@ Belongs here: known names of columns and the choice among them. Does not belong 
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,49 +20,100 @@ KEY = ("source_system", "source_record_id")
 # Other spellings of a header, without case, spaces and signs. Only what leaves no doubt.
 _SYNONYMS = {
     "source_system": "source system_name sourcesystem sourcename datasource dataset система источник",
-    "source_record_id": "recordid recid rec_id id uniqueid uid rowid customerid clientid personid sourceid key ид код",
-    "full_name": "name fullname customername clientname contactname personname fio фио имяфамилия firstandsurname"
-    " nombrecompleto vollername полноеимя клиент",
-    "given_name": "givenname firstname forename first fname christianname имя vorname nombre prenom",
-    "middle_name": "middlename secondname middle patronymic отчество zweitername",
-    "family_name": "familyname surname lastname last lname secondsurname фамилия nachname familienname apellido"
-    " apellidos nom",
-    "gender": "gender sex пол geschlecht sexo",
-    "birth_date": "birthdate dateofbirth dob birthday born bday датарождения деньрождения др geburtsdatum"
-    " fechanacimiento fechadenacimiento",
-    "birth_year": "birthyear yearofbirth yob годрождения geburtsjahr",
+    "source_record_id": "recordid recid rec_id id uniqueid uid rowid customerid clientid personid sourceid key ид код"
+    " customernumber customerno identifiant kundennummer kundennr numeroclient codigocliente codicecliente",
+    "full_name": "name fullname customername clientname contactname personname fio фио имяфамилия фамилияимя"
+    " фамилияимяотчество firstandsurname nombrecompleto nombreyapellidos vollername полноеимя клиент nomcomplet nomprenom"
+    " nometprenom nomecompleto nomecognome imieinazwisko adsoyad naam volledigenaam",
+    "given_name": "givenname firstname forename first fname christianname имя vorname vornamen nombre nombres prenom"
+    " prenoms nome imie imiona isim adi voornaam fornavn fornamn rufname firstnames forenames givennames",
+    "middle_name": "middlename secondname middle patronymic отчество zweitername middleinitial mi segundonombre"
+    " drugieimie ikinciad deuxiemeprenom",
+    "family_name": "familyname surname lastname last lname secondsurname фамилия nachname familienname zuname apellido"
+    " apellidos primerapellido apellido1 nom nomdefamille cognome sobrenome apelido nazwisko soyad soyadi soyisim"
+    " achternaam efternamn etternavn",
+    "gender": "gender sex пол geschlecht sexo sexe sesso plec cinsiyet geslacht",
+    "birth_date": "birthdate dateofbirth dob birthday born bday датарождения деньрождения др geburtsdatum geburtstag"
+    " fechanacimiento fechadenacimiento datedenaissance datenaissance datadinascita datanascita datadenascimento"
+    " datanascimento dataurodzenia dogumtarihi geboortedatum fodselsdato fodelsedatum",
+    "birth_year": "birthyear yearofbirth yob годрождения geburtsjahr anneedenaissance anneenaissance anodenacimiento"
+    " annodinascita anodenascimento rokurodzenia dogumyili geboortejaar",
     "phone": "phone phonenumber telephone tel mobile mobilephone mobilenumber cell cellphone phone1 primaryphone"
-    " contactnumber msisdn телефон тел мобильный номертелефона telefon telefono handy",
-    "email": "email emailaddress mail e-mail primaryemail почта электроннаяпочта эпочта correo",
-    "loyalty_card": "loyaltycard loyaltynumber cardnumber loyaltyid bonuscard картaлояльности картa номеркарты"
-    " бонуснаякарта",
+    " contactnumber msisdn телефон тел мобильный мобильныйтелефон сотовый номертелефона контактныйтелефон telefon"
+    " telefonnummer telefonnr telefono telefonomovil handy handynummer mobil mobiltelefon movil celular cellulare"
+    " telefone telemovel portable numerodetelephone numertelefonu nrtelefonu telefonnumarasi ceptelefonu gsm telefoon"
+    " telefoonnummer phoneno mobileno",
+    "email": "email emailaddress mail primaryemail почта электроннаяпочта элпочта эпочта емейл имейл correo"
+    " correoelectronico emailadresse mailadresse courriel adressemail adresseemail adresmail adresemail eposta"
+    " postaelettronica emailadres",
+    "loyalty_card": "loyaltycard loyaltynumber cardnumber loyaltyid loyaltyno bonuscard карталояльности"
+    " карта номеркарты номеркартылояльности бонуснаякарта дисконтнаякарта kundenkarte"
+    " kundenkartennummer cartedefidelite tarjetadefidelidad cartafedelta kartalojalnosciowa sadakatkarti",
     "tax_id": "taxid inn инн",
-    "national_id": "socsecid ssn socialsecuritynumber socialsecurity nationalid passport passportnumber nin nino"
-    " personalid снилс паспорт dni",
-    "street": "street address streetaddress address1 addressline1 addressline streetname адрес улица strasse straße"
-    " direccion calle homeaddress",
-    "address_2": "address2 addressline2 street2",
-    "house": "house housenumber streetnumber streetno houseno дом номердома hausnummer",
-    "suburb": "suburb district borough район",
-    "city": "city town locality cityname город населенныйпункт ort stadt ciudad wohnort",
-    "postcode": "postcode postalcode zip zipcode zip5 plz индекс почтовыйиндекс codigopostal postcodefake",
-    "state": "state province region county область регион bundesland provincia",
-    "country": "country countrycode countryname страна land pais",
-    "birth_place": "birthplace placeofbirth местрождения месторождения geburtsort",
-    "occupation": "occupation job jobtitle profession профессия beruf",
+    "national_id": "socsecid ssn socialsecuritynumber socialsecurity ssnlast4 last4ssn nationalid passport"
+    " passportnumber nin nino personalid снилс паспорт dni pesel cpf codicefiscale tckimlikno",
+    "street": "street address streetaddress address1 addr1 addressline1 addressline streetname адрес адресдоставки"
+    " адреспроживания домашнийадрес улица strasse anschrift adresse rue direccion domicilio calle indirizzo endereco"
+    " rua morada ulica adres straat homeaddress",
+    "address_2": "address2 addressline2 addr2 street2 apartment квартира номерквартиры adresszusatz complementadresse"
+    " nrmieszkania",
+    "house": "house housenumber streetnumber streetno houseno дом номердома hausnummer hausnr nrdomu numerdomu kapino"
+    " huisnummer",
+    "suburb": "suburb district borough район stadtteil ortsteil quartier barrio bairro dzielnica mahalle",
+    "city": "city town locality cityname город населенныйпункт ort stadt ciudad wohnort ville commune localite"
+    " poblacion localidad municipio citta comune cidade localidade miasto miejscowosc sehir gemeinde stad woonplaats",
+    "postcode": "postcode postalcode zip zipcode zip5 plz postleitzahl индекс почтовыйиндекс codigopostal codepostal"
+    " kodpocztowy postakodu postcodefake",
+    "state": "state st province region county область регион bundesland provincia departement wojewodztwo kanton",
+    "country": "country countrycode countryname страна land pais pays paese kraj ulke",
+    "birth_place": "birthplace placeofbirth местрождения месторождения geburtsort lieudenaissance lieunaissance"
+    " lugardenacimiento luogodinascita localdenascimento miejsceurodzenia dogumyeri",
+    "occupation": "occupation job jobtitle profession профессия beruf profesion ocupacion professione profissao zawod"
+    " metier meslek",
     "messenger_kind": "messengerkind messenger мессенджер",
-    "messenger_id": "messengerid telegramid chatid",
-    "login_id": "loginid login username логин userid",
+    "messenger_id": "messengerid telegramid chatid idчата идчата",
+    "login_id": "loginid login username логин userid benutzername",
     "parent_record_id": "parentrecordid parentid",
     "is_company": "iscompany company_flag",
     "created_at": "createdat created createddate datecreated",
     "updated_at": "updatedat updated updateddate datemodified modifiedat",
     "deleted_at": "deletedat deleted",
 }
+# Whose column it is tells nothing: patient_last_name.
+_OWNERS = frozenset(
+    (
+        *(
+            "patient",
+            "member",
+            "customer",
+            "client",
+            "cliente",
+            "kunde",
+            "kunden",
+            "klient",
+            "klienta",
+            "person",
+            "user",
+        ),
+        *("contact", "owner", "billing", "клиента", "покупателя", "пациента", "контакта"),
+    )
+)
+_IN_SHORT = {"dt": "date", "addr": "address", "nbr": "number"}
+# Letters that are no letter with a sign on it; й and ё are, and lose it on both sides.
+_LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 
 
 def _bare(header: str) -> str:
-    return re.sub(r"[\W_]+", "", header.lower()).replace("ё", "е")
+    """`header` without signs and accents, in lower case."""
+    plain = unicodedata.normalize("NFKD", header.lower().translate(_LETTERS))
+    return re.sub(r"[\W_]+", "", "".join(c for c in plain if not unicodedata.combining(c)))
+
+
+def _meant(header: str) -> str:
+    """The same of its words, without whose it is, and with what is in short spelt out."""
+    words = re.findall(r"[^\W_]+", re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", header))
+    kept = [_IN_SHORT.get(word.lower(), word) for word in words if word.lower() not in _OWNERS]
+    return _bare("".join(kept))
 
 
 _BY_HEADER = {_bare(other): name for name, others in _SYNONYMS.items() for other in others.split()}
@@ -94,12 +146,17 @@ def choose(headers: Sequence[str], mapping: Mapping[str, str], also: Sequence[st
         result.taken[ours] = theirs
     rest = [header for header in headers if header not in mapped and header not in also]
     result.also = [header for header in headers if header in also and header not in mapped]
-    # A column with the very name comes before one that merely means it.
-    for exact in (True, False):
+    # A column with the very name comes before one that is called so, and that before one that merely means it.
+    for read, exact in ((_bare, True), (_bare, False), (_meant, False)):
         for header in rest:
-            ours = _BY_HEADER.get(_bare(header), "")
-            if ours and ours not in result.taken and (_bare(ours) == _bare(header)) == exact:
+            ours = _BY_HEADER.get(read(header), "")
+            is_free = ours not in result.taken and header not in result.taken.values()
+            if ours and is_free and (_bare(ours) == _bare(header)) == exact:
                 result.taken[ours] = header
+    # Beside a first name, the name is the surname.
+    is_beside = "given_name" in result.taken and "family_name" not in result.taken
+    if is_beside and _bare(result.taken.get("full_name", "")) == "name":
+        result.taken["family_name"] = result.taken.pop("full_name")
     used = set(result.taken.values())
     result.left_out = [header for header in rest if header not in used]
     return result

@@ -35,6 +35,10 @@ _MONTH = (
 )
 
 
+# SQL regular expression: a year that somebody may be born in.
+YEAR = "(?:1[6-9]|20)[0-9]{2}"
+
+
 @dataclass(frozen=True)
 class DateReport:
     """How a column of a source was read. forms: form → values; unreadable: values that became null."""

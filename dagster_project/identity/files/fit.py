@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.identity.files.block import Session, training_pairs
-from dagster_project.identity.files.compare import Comparison, Design
+from dagster_project.identity.files.compare import BOTH_KNOWN, Comparison, Design
 
 SEED = 360
 RANDOM_PAIRS = 200_000
@@ -267,7 +267,8 @@ def _strangers(comparisons: list[Comparison], samples: Samples, fitted: Fitted, 
         fitted.given[name] = {
             c.name: _u_of(patterns[:, i], weight, fitted.u[c.name])
             for i, c in enumerate(comparisons)
-            if not c.is_own and c.name != name
+            # A name in one field holds the surname, which a household shares.
+            if (not c.is_own or c.name == "name") and c.name != name
         }
 
 
@@ -303,9 +304,9 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
     expected = 2 * fitted.matches / max(records, 1)
     # The strongest anchor that a pair agrees on; what depends on it counts as it does among its strangers.
     anchors = sorted(fitted.given, key=lambda name: fitted.u[name][0])
+    last = {c.name: len(c.levels) - 1 for c in comparisons}
     anchor = " ".join(f"when g_{name} = 0 then {i}" for i, name in enumerate(anchors))
     # Where no anchor agrees, the one whose difference says most is what moved.
-    last = {c.name: len(c.levels) - 1 for c in comparisons}
     movers = sorted(fitted.moved, key=lambda name: weights_of(fitted.m[name], fitted.u[name])[last[name]])
     mover = " ".join(f"when g_{name} = {last[name]} then {i}" for i, name in enumerate(movers))
     terms, joins = [], []
@@ -343,6 +344,8 @@ def score(con: duckdb.DuckDBPyConnection, design: Design, fitted: Fitted, pairs:
             plain += f" + case when g_{c.name} = 0 and {free} then {rarity} else 0 end"
         terms.append(f"case {' '.join(cases)} else {plain} end" if cases else f"({plain})")
     keep = ["pid_l", "pid_r", *(f"{c.frequency_column}_l" for c in comparisons if c.frequency_column)]
+    if "given" in last:
+        keep.append(f"{BOTH_KNOWN} as both_known")
     # Written down first: the levels would be found again for each term that asks for them.
     con.execute(
         f"create or replace temp table compared_pairs as {compared(con, pairs, comparisons, ', '.join(keep))}"
@@ -363,13 +366,19 @@ def _bits_sql(comparison: Comparison, m: np.ndarray, u: np.ndarray, before: str)
 
 
 def _apart(comparisons: list[Comparison]) -> str:
-    """SQL: the first names contradict each other, and nothing else of one's own agrees."""
+    """SQL: the first names contradict each other, and nothing else of one's own agrees.
+
+    Where a dictionary has both names, nothing excuses it: twins have one date of birth.
+    """
     by_name = {c.name: c for c in comparisons}
     against = []
     if "given" in by_name:
         against.append(f"g_given = {len(by_name['given'].levels) - 1}")
     if "name" in by_name:
-        against.append(f"g_name >= {len(by_name['name'].levels) - 2}")
+        levels = [level[0] for level in by_name["name"].levels]
+        # One word in common is the surname where the home or the phone is in common too.
+        home = " or ".join(f"g_{name} = 0" for name in ("street", "phone") if name in by_name) or "false"
+        against.append(f"g_name >= {levels.index('part')} or (g_name = {levels.index('word')} and ({home}))")
     if not against:
         return "false"
     for_it = [
@@ -377,4 +386,5 @@ def _apart(comparisons: list[Comparison]) -> str:
         for c in comparisons
         if c.is_own and c.name not in ("given", "name")
     ]
-    return f"({' or '.join(against)})" + (f" and not ({' or '.join(for_it)})" if for_it else "")
+    apart = f"({' or '.join(against)})" + (f" and not ({' or '.join(for_it)})" if for_it else "")
+    return f"({apart}) or ({against[0]} and both_known)" if "given" in by_name else apart

@@ -131,6 +131,12 @@ def _read_dates(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[
     for column in columns:
         if column == "birth_date" or (column.startswith("also_") and _is_date(con, column)):
             found += dates.read_dates(con, column)
+    if "birth_date" in columns and "birth_year" in columns:
+        # One file may have the date, the other its year.
+        con.execute(
+            "update fields set birth_date = nullif(regexp_extract(birth_year, ?), '') where birth_date is null",
+            [dates.YEAR],
+        )
     return found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from dagster_project.identity.engine import DATA
-from dagster_project.identity.files import compare
+from dagster_project.identity.files import compare, dates
 from dagster_project.identity.files.compare import Design
 
 # Titles, and what stands between the parts of a surname: no names.
@@ -57,9 +57,9 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
         con.execute(
             """
             create or replace table named as
-            select f.*, c.given, c.givens, c.given as given_key, c.family, c.families, c.family as family_key,
-                coalesce(c.patronymic, c.patronymic_initial) as middle
-            from fields f join numbered_cards n using (rid) join cards c on c.rid = n.card
+            select f.*, c.given, c.givens, c.given as given_key, c.given_known, w.written as given_written, c.family,
+                c.families, c.family as family_key, coalesce(c.patronymic, c.patronymic_initial) as middle
+            from fields f join numbered_cards n using (rid) join cards c on c.rid = n.card left join names w on w.rid = c.rid
             """
         )
         return "parts"
@@ -82,6 +82,8 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
         "select count(*) filter (is_whole and not has_comma), count(*) filter (len(words) > 0) from name_words"
     ).fetchall()[0]
     mode = "whole" if whole > 0.02 * told else "parts"
+    # In a whole name any word may be a short form, and none is a first name by its place.
+    variants = "coalesce(names, [])" if mode == "whole" else "list_append(coalesce(names, []), word)"
     con.execute(
         f"""
         create or replace temp table nicknames as
@@ -92,12 +94,13 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
         with uses as (
             select rid, unnest({"words" if mode == "whole" else "given_words"}) as word from name_words
         )
-        select rid, list_distinct(flatten(list(list_append(coalesce(names, []), word)))) as givens
+        select rid, list_distinct(flatten(list({variants}))) as givens
         from uses left join nicknames on variant = word where length(word) > 1 group by rid;
 
         create or replace table named as
         select f.*, v.givens,
             nullif(array_to_string(w.given_words, ' '), '') as given, name_key(w.given_words[1]) as given_key,
+            false as given_known, given as given_written,
             nullif(array_to_string(w.family_words, ' '), '') as family,
             list_filter(w.family_words, lambda x: length(x) >= 3) as families,
             name_key(w.family_words[1]) as family_key,
@@ -112,10 +115,12 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
 
 
 def _words(text: str) -> str:
-    left_out = "|".join(_NO_NAMES)
+    # Words end where letters do, of any alphabet; doubled, what stands between two words is there for both.
+    left_out = rf"(^|\P{{L}})({'|'.join(_NO_NAMES)})(\P{{L}}|$)"
+    apart = rf"regexp_replace(lower({text}), '(\P{{L}})', '\1\1', 'g')"
     # A letter alone stays: an initial.
     return (
-        rf"list_filter(plain_words(regexp_replace(lower({text}), '\b({left_out})\b', ' ', 'g')),"
+        rf"list_filter(plain_words(regexp_replace({apart}, '{left_out}', '\1 \3', 'g')),"
         " lambda w: not regexp_matches(w, '[0-9]'))"
     )
 
@@ -260,17 +265,25 @@ def design(
             *compare.date("birth_date", "birth_date", is_own=True), "a date; slips and swapped day and month"
         )
     elif has("birth_year"):
-        chosen.add(*compare.number("birth_year", "birth_year"), "a year, give or take one")
+        year = f"nullif(regexp_extract(birth_year, '{dates.YEAR}'), '')"
+        chosen.add(*compare.date("birth_year", year, is_own=True), "a year, give or take one")
     if has("phone"):
         chosen.add(*compare.phone("phone", "phone"), "a phone's last digits")
     if has("email"):
-        chosen.add(*compare.email("email", "email"), "an address; its mailbox")
+        surname = "family" if names == "parts" and has("family") else None
+        chosen.add(*compare.email("email", "email", surname), "an address; its mailbox")
     for column, is_own in _CODES.items():
         if has(column):
-            chosen.add(*compare.code(column, column, is_own=is_own), "a code, by its signs")
+            # ZIP+4 is the same place as its first five digits.
+            read = (
+                r"regexp_replace(postcode, '^([0-9]{5})-[0-9]{4}$', '\1')" if column == "postcode" else column
+            )
+            chosen.add(*compare.code(column, read, is_own=is_own), "a code, by its signs")
     if has("gender"):
         con.execute("update named set gender = translate(left(lower(gender), 1), 'мжw', 'mff')")
         chosen.add(*compare.category("gender", "gender"), "few values")
+    if has("street"):
+        con.execute(f"update named set street = {compare.street_words('street')} where street is not null")
     for column in _TEXTS:
         if has(column):
             chosen.add(*_by_content(con, column, column))

@@ -73,6 +73,31 @@ def test_a_name_in_one_field_in_either_order(tmp_path: Path) -> None:
     assert score.precision >= 0.95 and score.recall >= 0.88
 
 
+def test_a_household_with_names_in_one_field_is_several_people(tmp_path: Path) -> None:
+    found = changed(
+        people(600, seed=8, households=0.6),
+        lambda _, row: row | {"name": f"{row['given_name']} {row['family_name']}"},
+    )
+    _, score = linked_scores(tmp_path, found, ("name", "street", "city"))
+    assert score.precision >= 0.83 and score.recall >= 0.95
+
+
+def test_a_year_in_one_file_meets_a_date_in_the_other(tmp_path: Path) -> None:
+    found = people(400, seed=9, copies=(2,))
+    ours = People(found.rows[::2], found.entities[::2])
+    theirs = changed(
+        People(found.rows[1::2], found.entities[1::2]),
+        lambda _, row: row | {"birth_year": (row["birth_date"] or "")[:4] or None},
+    )
+    one, truth_one = ours.write(tmp_path, "ours", ("given_name", "family_name", "birth_date", "city"))
+    two, truth_two = theirs.write(tmp_path, "theirs", ("given_name", "family_name", "birth_year", "city"))
+    linked = link_files([one, two])
+    truth = tmp_path / "truth.csv"
+    truth.write_text(truth_one.read_text() + truth_two.read_text().split("\n", 1)[1])
+    score = scores(read_truth(truth, linked), linked)["pairwise"]
+    assert score.precision >= 0.95 and score.recall >= 0.85
+
+
 def test_names_and_towns_alone_choose_another_threshold(tmp_path: Path) -> None:
     found = people(500, seed=5, households=0.0)
     linked, score = linked_scores(tmp_path, found, ("given_name", "family_name", "city"))

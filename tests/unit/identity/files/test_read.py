@@ -1,5 +1,6 @@
 """Reading of files: forms, encodings, keys, and a clear word about whatever cannot be read."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.errors import ConfigError
-from dagster_project.identity.files.columns import choose, read_mapping
+from dagster_project.identity.files.columns import _SYNONYMS, choose, read_mapping
 from dagster_project.identity.files.read import read_files, read_table
 
 HEADER = "id,first_name,surname,dob\n"
@@ -89,6 +90,73 @@ def test_columns_are_recognised_mapped_or_left_out() -> None:
         "login_id": "Kunde",
     }
     assert found.left_out == ["shoe_size"]
+
+
+@pytest.mark.parametrize(
+    ("header", "ours"),
+    [
+        *(
+            ("Teléfono", "phone"),
+            ("Dirección", "street"),
+            ("Código postal", "postcode"),
+            ("Apellidos", "family_name"),
+        ),
+        *(
+            ("Prénoms", "given_name"),
+            ("Date de naissance", "birth_date"),
+            ("Lieu de naissance", "birth_place"),
+        ),
+        *(
+            ("Sexe", "gender"),
+            ("Hausnr.", "house"),
+            ("E-Mail-Adresse", "email"),
+            ("Postleitzahl", "postcode"),
+        ),
+        *(
+            ("Straße", "street"),
+            ("Imię", "given_name"),
+            ("Data urodzenia", "birth_date"),
+            ("Doğum tarihi", "birth_date"),
+        ),
+        *(("Карта лояльности", "loyalty_card"), ("Эл. почта", "email"), ("Мобильный телефон", "phone")),
+        *(
+            ("Номер карты лояльности", "loyalty_card"),
+            ("ID чата", "messenger_id"),
+            ("Телефон клиента", "phone"),
+        ),
+        *(
+            ("PatientLastName", "family_name"),
+            ("birth_dt", "birth_date"),
+            ("Addr1", "street"),
+            ("SSN_Last4", "national_id"),
+        ),
+        *(
+            ("member_name", "full_name"),
+            ("customer_phone_number", "phone"),
+            ("MI", "middle_name"),
+            ("ST", "state"),
+        ),
+    ],
+)
+def test_headers_are_known_in_other_languages_and_forms(header: str, ours: str) -> None:
+    assert choose([header], {}, (), "f").taken == {ours: header}
+
+
+def test_no_known_header_mixes_alphabets() -> None:
+    """A Latin a in a Cyrillic word looks the same and is never found."""
+    mixed = [word for words in _SYNONYMS.values() for word in words.split() if _is_mixed(word)]
+    assert mixed == []
+
+
+def _is_mixed(word: str) -> bool:
+    return bool(re.search("[а-яё]", word) and re.search("[a-z]", word.removeprefix("id")))
+
+
+def test_a_name_beside_a_first_name_is_the_surname() -> None:
+    assert choose(["Vorname", "Name"], {}, (), "f").taken == {"given_name": "Vorname", "family_name": "Name"}
+    assert choose(["Name", "Phone"], {}, (), "f").taken == {"full_name": "Name", "phone": "Phone"}
+    both = choose(["first_name", "last_name", "name"], {}, (), "f").taken
+    assert both["family_name"] == "last_name" and both["full_name"] == "name"
 
 
 def test_a_column_with_the_very_name_comes_first() -> None:
