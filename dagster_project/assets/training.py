@@ -40,6 +40,7 @@ def train_linkage_model(
                 "promoted": outcome.is_promoted,
                 "why": outcome.why,
                 "profiles": outcome.model.training["profiles"],
+                "names_alone": identity.names_in_words(outcome.model),
                 **({"comparison": dg.MetadataValue.table(figures)} if figures else {}),
                 "match_weights": picture(match_weights(outcome.model)),
             }

@@ -51,6 +51,7 @@ def train(
         table.add_row(figure.name, *_cells(figure), style=style)
     if outcome.figures:
         console.print(table, highlight=False)
+    console.print(identity.names_in_words(outcome.model), highlight=False, soft_wrap=True)
     console.print(outcome.why, highlight=False, soft_wrap=True)
     if outcome.is_promoted:
         console.print("The next `c360 refresh` links every card by the new model.")

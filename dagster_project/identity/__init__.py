@@ -7,6 +7,7 @@ what is told of a customer (dbt_project/).
 the one spelling of an identifier, as identity.record_identifiers has it.
 """
 
+from dagster_project.identity.calibration import in_words as names_in_words
 from dagster_project.identity.evaluate import Score, b_cubed, pairwise
 from dagster_project.identity.identifiers import canonical
 from dagster_project.identity.pipeline import refresh
@@ -23,6 +24,7 @@ __all__ = [
     "Training",
     "b_cubed",
     "canonical",
+    "names_in_words",
     "pairwise",
     "refresh",
     "resolve",

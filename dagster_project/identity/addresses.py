@@ -11,36 +11,39 @@ _START = "(^|[^a-zа-я0-9])"
 _END = "([^a-zа-я]|$)"
 # What a street is called besides its name; in short it may stick to the name (пр-тМира).
 _KINDS = (
-    r"пр-к?т\.?|просп\.|б-р\.?|бул\.|ул\.|пер\.|наб\.|пл\.|туп\.|ал\.|мкр\.?|мкрн\.?|м-н|ш\.|р-н",
-    "улица|проспект|переулок|шоссе|бульвар|набережная|площадь|проезд|тупик|аллея|микрорайон|ул|пер|пр|наб|пл|ш"
-    "|ulitsa|prospekt|pereulok|shosse|bulvar|naberezhnaya|ploshchad|proezd|mikrorayon|ul|per|pr"
+    r"пр-к?т\.?|просп\.|б-р\.?|бул\.|ул\.|пер\.|наб\.|пл\.|туп\.|ал\.|ш\.",
+    "улица|проспект|переулок|шоссе|бульвар|набережная|площадь|проезд|тупик|аллея|ул|пер|пр|наб|пл|ш"
+    "|ulitsa|prospekt|pereulok|shosse|bulvar|naberezhnaya|ploshchad|proezd|ul|per|pr"
     "|street|road|avenue|lane|square|drive|st|rd|ave",
 )
 _FLAT = f"{_START}(?:квартира|кв|офис|оф|комната|ком|flat|apartment|apt|office|kvartira|kv)[ .№#]*([0-9]+)"
 # The way in, not the place.
-_WAY_IN = f"{_START}(?:подъезд|под|п-д|этаж|эт|домофон|код|секция)[ .№#]*[0-9]*[а-я]?{_END}"
+_WAY_IN = (
+    f"{_START}(?:[0-9]+-?(?:ый|ой|ая|й|я) ?)?(?:подъезд|парадная|под|п-д|этаж|эт|домофон|код|секция)"
+    f"[ .№#]*(?:[0-9][0-9а-я]*)?{_END}"
+)
 # A part of a house: 16 корп. 1, 16к1, 16/1.
 _PART = r"([0-9]+[а-я]?)(?:[ ,]*(?:корпус|корп|кор|к|строение|стр|с|литера|лит|korpus|korp|k|str)[ .]*|[ ]*/[ ]*)([0-9]+)"
 _ORDINAL = f"{_START}([0-9]+)(?:-(?:ая|ый|ой|го|я|й|е)|ая|ый|ой|го){_END}"
 _FIRST = "^([^a-zа-я0-9]*(?:ул[ .,]*)?)[0-9]+"
 _WORD = "[a-zа-я]{4,}"
 _NUMBER = "[0-9]+[а-д]?(?:k[0-9]+)?"
-# Keys of words that name no street.
+# Words that name no street, or hundreds of them.
 _NO_STREETS = (
     *(
-        "gorod",
-        "oblast",
-        "raion",
-        "krai",
-        "respublika",
-        "poselok",
-        "derevnia",
-        "selo",
-        "stanitsa",
-        "dom",
-        "house",
+        "город",
+        "область",
+        "район",
+        "край",
+        "республика",
+        "поселок",
+        "деревня",
+        "село",
+        "станица",
+        "микрорайон",
     ),
-    *("vladenie", "litera", "etazh", "chastni", "sektor", "rosia", "rusia"),
+    *("владение", "корпус", "строение", "литера", "этаж", "частный", "сектор", "россия", "house", "russia"),
+    *("академика", "маршала", "генерала", "адмирала", "профессора", "космонавта", "героя"),
 )
 
 
@@ -59,7 +62,9 @@ def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
             from (select distinct street as written from records where street is not null)
         ), told as (
             select written, regexp_extract(line, '{_FLAT}', 2) as flat,
-                regexp_replace(regexp_replace(line, '{_FLAT}', '\\1,', 'g'), '{_WAY_IN}', '\\1,\\2', 'g') as line
+                regexp_replace(regexp_replace(regexp_replace(line, '{_FLAT}', '\\1,', 'g'),
+                    -- Twice: what ends one of them begins the next.
+                    '{_WAY_IN}', '\\1,\\2', 'g'), '{_WAY_IN}', '\\1,\\2', 'g') as line
             from lines
         ), joined as (
             select written, flat, regexp_extract(line, '{_ORDINAL}', 2) as ordinal,
@@ -73,27 +78,37 @@ def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
                 regexp_matches(line, '{_FIRST} +[a-zа-я]{{3,}}') as is_first
             from joined
         ), placed as materialized (
-            select *, case when is_first and len(numbers) > 1 then 1 else 0 end as named,
+            -- In Latin letters such a number is the house: 12 Baker Street.
+            select *, (regexp_matches(line, '{_FIRST} +[а-я]{{3,}}') and len(numbers) > 1)::int as named,
                 regexp_extract(case when is_first then regexp_replace(line, '{_FIRST}', '\\1') else line end, '^[^0-9]*')
                     as before_house
             from numbered
         ), parts as (
             select written, is_first, unnest(list) as part, generate_subscripts(list, 1) as place from (
                 select written, is_first,
-                    string_split(case when regexp_matches(before_house, '{_WORD}') then before_house else line end, ',') as list
-                from placed
+                    string_split(case when has_street then before_house else line end, ',') as list
+                from (
+                    select *, regexp_matches(
+                        regexp_replace(before_house, '(корпус|строение|владение|house)', ''), '{_WORD}') as has_street
+                    from placed
+                )
             )
         ), words as (
-            select written, part like 'ул %' as is_told, case when is_first then -place else place end as place,
+            -- The kind stands before the name or after it.
+            select written, part like 'ул %' or coalesce(next_part like 'ул%' and not regexp_matches(next_part, '{_WORD}'), false)
+                    as is_told, case when is_first then -place else place end as place,
                 unnest(regexp_extract_all(regexp_replace(part, '{_START}(г|гор|город|g|gorod)[. ]+[a-zа-я-]+', '\\1'), '{_WORD}'))
                     as word
-            from parts
+            from (
+                select *, lead(part) over (partition by written order by place) as next_part from parts where trim(part) <> ''
+            )
         ), spelt as materialized (
             -- Each word's key once: streets are few.
             select word, name_key(word) as key from (select distinct word from words)
         ), streets as (
             select written, arg_max(key, (is_told, place, length(key), key)) as street
-            from words join spelt using (word) where key not in {_NO_STREETS} group by written
+            from words join spelt using (word)
+            where key not in (select name_key(word) from (select unnest({list(_NO_STREETS)}) as word)) group by written
         )
         select written, case when named = 1 then numbers[1] else ordinal end || street as street,
             nullif(ltrim(numbers[1 + named], '0'), '') as house,

@@ -59,6 +59,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             case when list_has_any(l.families, r.families) or (l.given = r.family and r.given = l.family) then 'same'
                 when jaro_winkler_similarity(l.family, r.family) >= 0.93 then 'typo'
                 else {_STATE.format("family")} end as family_state,
+            coalesce(l.given = r.given and l.family = r.family, false) as same_names,
             given_state in ('same', 'typo') or (given_state = 'near' and family_state in ('same', 'typo')) as given_fits,
             {_STATE.format("patronymic")} as patronymic_state,
             case

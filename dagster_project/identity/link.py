@@ -243,7 +243,7 @@ def link(con: duckdb.DuckDBPyConnection, threshold: float, names_from: float) ->
                 when rule is null and s.match_probability < {threshold} then 'below_threshold' end as rejected_by
         from ruled r left join scores s using (pid_l, pid_r)
         left join vetoes veto on veto.pid_l = r.pid_l and veto.pid_r = r.pid_r
-            and not (veto.reason = 'name_alone' and r.given_state = 'same' and r.family_state = 'same'
+            and not (veto.reason = 'name_alone' and r.same_names
                 and coalesce(s.match_weight >= cast('{names_from}' as double), false))
         where rule is not null or s.match_probability >= 0.5
         """

@@ -1,8 +1,10 @@
 """A small demo company below a home of its own, and the `c360` command as a user runs it."""
 
 import fcntl
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +113,11 @@ def opened(home: Path) -> Company:
 def copy(home: Path, to: Path) -> None:
     """A company whose server is stopped, once more."""
     subprocess.run(["cp", "-a", str(home), str(to)], check=True)
+    # On a port of its own: copies have one password, and a server that stops must not be taken for another's.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (to / "warehouse" / "server.json").write_text(json.dumps({"port": port}))
 
 
 @pytest.fixture(scope="session")

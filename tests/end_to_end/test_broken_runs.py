@@ -124,7 +124,6 @@ def twin(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     company.warehouse.engine.dispose()
     embedded_server(company.settings.home).stop()
     copy(company.settings.home, home)
-    # First whoever had the port.
     embedded_server(company.settings.home).start()
     yield opened(home)
     embedded_server(home).stop()

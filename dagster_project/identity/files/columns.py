@@ -82,22 +82,15 @@ _SYNONYMS = {
 # Whose column it is tells nothing: patient_last_name.
 _OWNERS = frozenset(
     (
-        *(
-            "patient",
-            "member",
-            "customer",
-            "client",
-            "cliente",
-            "kunde",
-            "kunden",
-            "klient",
-            "klienta",
-            "person",
-            "user",
-        ),
-        *("contact", "owner", "billing", "клиента", "покупателя", "пациента", "контакта"),
+        *("patient", "member", "customer", "client", "cliente", "kunde", "kunden", "klient", "klienta"),
+        *("person", "user", "contact", "billing", "клиента", "покупателя", "пациента", "контакта"),
     )
 )
+# But a contact's source is no source_system, and a deleted user no deleted record.
+_OF_THE_RECORD = frozenset(
+    (*KEY, "parent_record_id", "is_company", "created_at", "updated_at", "deleted_at", "state")
+)
+_BESIDE_A_SURNAME = ("vorname", "vornamen", "rufname", "prenom", "prenoms", "voornaam", "fornavn", "fornamn")
 _IN_SHORT = {"dt": "date", "addr": "address", "nbr": "number"}
 # Letters that are no letter with a sign on it; й and ё are, and lose it on both sides.
 _LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
@@ -150,12 +143,15 @@ def choose(headers: Sequence[str], mapping: Mapping[str, str], also: Sequence[st
     for read, exact in ((_bare, True), (_bare, False), (_meant, False)):
         for header in rest:
             ours = _BY_HEADER.get(read(header), "")
+            if read is _meant and ours in _OF_THE_RECORD and ours != "source_record_id":
+                continue
             is_free = ours not in result.taken and header not in result.taken.values()
             if ours and is_free and (_bare(ours) == _bare(header)) == exact:
                 result.taken[ours] = header
-    # Beside a first name, the name is the surname.
-    is_beside = "given_name" in result.taken and "family_name" not in result.taken
-    if is_beside and _bare(result.taken.get("full_name", "")) == "name":
+    # Beside a Vorname or a Prénom, the Name is the surname.
+    name, given = (result.taken.get(ours, "") for ours in ("full_name", "given_name"))
+    is_surname = _bare(name) in ("name", "naam") and _bare(given) in _BESIDE_A_SURNAME
+    if is_surname and name not in mapped and "family_name" not in result.taken:
         result.taken["family_name"] = result.taken.pop("full_name")
     used = set(result.taken.values())
     result.left_out = [header for header in rest if header not in used]

@@ -54,39 +54,6 @@ class Design:
         self.why[comparison.name] = why
 
 
-MACROS = (
-    # Umlauts as one letter, however they are written; scripts that `latin` does not know stay as they are.
-    r"""create or replace macro plain_word(w) as case
-        when regexp_matches(w, '[0-9]') then w
-        when coalesce(latin(w), '') = '' then w
-        else squeezed(replace(replace(replace(latin(translate(replace(w, 'ß', 'ss'), 'łıøđðæœ', 'lioddao')),
-            'ae', 'a'), 'oe', 'o'), 'ue', 'u')) end""",
-    r"""create or replace macro plain_words(s) as list_filter(list_transform(
-        regexp_split_to_array(regexp_replace(lower(s), '[''’`´]', '', 'g'), '[^\p{L}\p{M}\p{N}]+'),
-        lambda w: plain_word(w)), lambda w: w <> '')""",
-    "create or replace macro plain_text(s) as nullif(array_to_string(plain_words(s), ' '), '')",
-    r"""create or replace macro plain_code(s) as nullif(regexp_replace(upper(s), '[^\p{L}\p{N}]', '', 'g'), '')""",
-    # What is cheap comes first: one slip leaves the first or the last letter as it is.
-    "create or replace macro slip(a, b) as case when least(length(a), length(b)) < 4"
-    " or abs(length(a) - length(b)) > 2 or (left(a, 1) <> left(b, 1) and right(a, 1) <> right(b, 1)) then false"
-    " else damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9 then 2 else 1 end end",
-    "create or replace macro alike(a, b) as case when a is null or b is null then false"
-    " when left(a, 1) = left(b, 1) and jaro_winkler_similarity(a, b) >= 0.92 then true else slip(a, b) end",
-)
-
-
-def features(con: duckdb.DuckDBPyConnection, design: Design) -> None:
-    """Makes `features`: unique_id and the design's columns, one row a record of `fields`."""
-    columns = "".join(f", {sql} as {name}" for name, sql in design.columns.items())
-    con.execute(
-        f"create or replace table features as select rid as unique_id{columns} from named order by rid"
-    )
-
-
-def _null(column: str) -> str:
-    return f"{column}_l is null or {column}_r is null"
-
-
 # What streets are called besides their names, in short and in full.
 _STREETS = {
     **{
@@ -120,10 +87,50 @@ _STREETS = {
 
 def street_words(column: str) -> str:
     """SQL: an address line with its abbreviations spelt out; what sticks to a name (Hauptstr.) too."""
-    line = f"regexp_replace(lower({column}), '(str)([^\\p{{L}}]|$)', 'strasse\\2', 'g')"
+    line = rf"regexp_replace(lower({column}), '([^\p{{L}}\p{{M}}\p{{N}}])', '\1\1', 'g')"
+    line = rf"regexp_replace({line}, 'str([^\p{{L}}]|$)', 'strasse\1', 'g')"
     for short, full in _STREETS.items():
-        line = f"regexp_replace({line}, '(^|[^\\p{{L}}]){short}([^\\p{{L}}]|$)', '\\1{full}\\2', 'g')"
+        line = (
+            rf"regexp_replace({line}, '(^|[^\p{{L}}\p{{N}}]){short}([^\p{{L}}\p{{N}}]|$)', '\1{full}\2', 'g')"
+        )
     return line
+
+
+MACROS = (
+    # Umlauts as one letter, however they are written; scripts that `latin` does not know stay as they are.
+    r"""create or replace macro plain_word(w) as case
+        when regexp_matches(w, '[0-9]') then w
+        when coalesce(latin(w), '') = '' then w
+        else squeezed(replace(replace(replace(latin(translate(replace(w, 'ß', 'ss'), 'łıøđðæœ', 'lioddao')),
+            'ae', 'a'), 'oe', 'o'), 'ue', 'u')) end""",
+    r"""create or replace macro plain_words(s) as list_filter(list_transform(
+        regexp_split_to_array(regexp_replace(lower(s), '[''’`´]', '', 'g'), '[^\p{L}\p{M}\p{N}]+'),
+        lambda w: plain_word(w)), lambda w: w <> '')""",
+    "create or replace macro plain_text(s) as nullif(array_to_string(plain_words(s), ' '), '')",
+    # Oak Street and Pine Street have no word in common.
+    "create or replace macro names_a_kind(w) as w in ("
+    + ", ".join(f"plain_word('{kind}')" for kind in dict.fromkeys(_STREETS.values()))
+    + ")",
+    r"""create or replace macro plain_code(s) as nullif(regexp_replace(upper(s), '[^\p{L}\p{N}]', '', 'g'), '')""",
+    # What is cheap comes first: one slip leaves the first or the last letter as it is.
+    "create or replace macro slip(a, b) as case when least(length(a), length(b)) < 4"
+    " or abs(length(a) - length(b)) > 2 or (left(a, 1) <> left(b, 1) and right(a, 1) <> right(b, 1)) then false"
+    " else damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9 then 2 else 1 end end",
+    "create or replace macro alike(a, b) as case when a is null or b is null then false"
+    " when left(a, 1) = left(b, 1) and jaro_winkler_similarity(a, b) >= 0.92 then true else slip(a, b) end",
+)
+
+
+def features(con: duckdb.DuckDBPyConnection, design: Design) -> None:
+    """Makes `features`: unique_id and the design's columns, one row a record of `fields`."""
+    columns = "".join(f", {sql} as {name}" for name, sql in design.columns.items())
+    con.execute(
+        f"create or replace table features as select rid as unique_id{columns} from named order by rid"
+    )
+
+
+def _null(column: str) -> str:
+    return f"{column}_l is null or {column}_r is null"
 
 
 def text(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]]:
@@ -160,7 +167,7 @@ def text(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str]]
         {
             name: f"plain_text({column})",
             f"{name}_sorted": f"nullif(array_to_string(list_sort(plain_words({column})), ' '), '')",
-            f"{name}_words": f"list_filter(plain_words({column}), lambda w: length(w) >= 3)",
+            f"{name}_words": f"list_filter(plain_words({column}), lambda w: length(w) >= 3 and not names_a_kind(w))",
         },
     )
 
@@ -228,8 +235,10 @@ def number(name: str, column: str) -> tuple[Comparison, list[Key], dict[str, str
     return comparison, keys, {name: f"try_cast(replace({column}, ',', '.') as double)"}
 
 
-def date(name: str, column: str, *, is_own: bool = False) -> tuple[Comparison, list[Key], dict[str, str]]:
-    """A date in ISO form, or its year alone."""
+def date(
+    name: str, column: str, *, is_own: bool = False, is_year: bool = False
+) -> tuple[Comparison, list[Key], dict[str, str]]:
+    """A date in ISO form, or its year alone; is_year: never more than that."""
     l, r = f"{name}_l", f"{name}_r"  # noqa: E741
     whole = f"length({l}) = 10 and length({r}) = 10"
     crossed = (
@@ -263,7 +272,7 @@ def date(name: str, column: str, *, is_own: bool = False) -> tuple[Comparison, l
         is_own=is_own,
     )
     keys = [
-        Key(name, name, f"case when length({name}) = 10 then {name} end", is_exact=True),
+        Key(name, name, name if is_year else f"case when length({name}) = 10 then {name} end", is_exact=True),
         Key(f"{name}_year", name, f"left({name}, 4)"),
         Key(
             f"{name}_day",
@@ -305,7 +314,7 @@ def email(name: str, column: str, surname: str | None = None) -> tuple[Compariso
     )
     comparison = Comparison(
         name,
-        f"{_null(name)} or ({name}_l <> {name}_r and {box_l} = {box_r} and {name}_is_named_l)",
+        f"{_null(name)} or ({name}_l <> {name}_r and {box_l} = {box_r} and ({name}_is_named_l or {name}_is_named_r))",
         (
             ("same", f"{name}_l = {name}_r", 0.75, 0.00005),
             (

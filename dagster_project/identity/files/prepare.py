@@ -117,7 +117,7 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
 def _words(text: str) -> str:
     # Words end where letters do, of any alphabet; doubled, what stands between two words is there for both.
     left_out = rf"(^|\P{{L}})({'|'.join(_NO_NAMES)})(\P{{L}}|$)"
-    apart = rf"regexp_replace(lower({text}), '(\P{{L}})', '\1\1', 'g')"
+    apart = rf"regexp_replace(lower({text}), '([^\p{{L}}\p{{M}}])', '\1\1', 'g')"
     # A letter alone stays: an initial.
     return (
         rf"list_filter(plain_words(regexp_replace({apart}, '{left_out}', '\1 \3', 'g')),"
@@ -172,7 +172,9 @@ def take_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> Non
                 """
             )
     taken = {
-        "birth_date": "cast(c.birth_date as varchar)",
+        # The daily step reads no year alone.
+        "birth_date": "coalesce(cast(c.birth_date as varchar),"
+        " case when length(fields.birth_date) = 4 then fields.birth_date end)",
         "city": "c.city",
         "street": "nullif(concat_ws(' ', c.street, c.house, c.flat), '')",
         "gender": "c.gender",
@@ -266,7 +268,7 @@ def design(
         )
     elif has("birth_year"):
         year = f"nullif(regexp_extract(birth_year, '{dates.YEAR}'), '')"
-        chosen.add(*compare.date("birth_year", year, is_own=True), "a year, give or take one")
+        chosen.add(*compare.date("birth_year", year, is_year=True), "a year, give or take one")
     if has("phone"):
         chosen.add(*compare.phone("phone", "phone"), "a phone's last digits")
     if has("email"):

@@ -77,7 +77,7 @@ def test_a_model_that_is_not_worse_is_promoted_and_the_next_refresh_scores_with_
     )
     cards = rows(filled, "select count(*) from intermediate.customer_records")[0][0]
     assert (kept["parent"], kept["cards"]) == (old, cards)
-    assert {"rules_version", "profiles", "sessions", "weights", "verdict", "figures"} <= set(kept)
+    assert {"rules_version", "profiles", "sessions", "names", "weights", "verdict", "figures"} <= set(kept)
     # Scoring never retrains.
     assert refresh(filled, "r2").model_version == outcome.model.version
     assert rows(filled, "select count(*) from identity.models") == [(2,)]
@@ -198,4 +198,5 @@ def test_the_command_says_what_came_of_it(
     told = said()
     assert "Kept the model in use: estimated F1" in told and "new: m-" in told
     assert "largest customer" in told and "links lost" in told
+    assert "Names alone link nobody: of " in told
     assert "The next `c360 refresh` links every card by the new model." in said("--force")

@@ -115,6 +115,23 @@ def test_the_share_is_the_lower_end_of_wilsons_interval(model: Model, wrong: int
     assert (found.names_from < inf) == is_enough
 
 
+def test_sure_pairs_do_not_answer_for_doubtful_ones(model: Model) -> None:
+    """Those with a town in common are likelier, and all one person; of the others, hardly any is."""
+    sure = twice(lambda _: True)
+    for row in sure:
+        row["city"] = "Мышкин"
+    doubtful = [row | {"given_name": "Ипат"} for row in twice(lambda i: i > 1, MIN_PAIRS + 5)]
+    first = learned(model, sure).names_from
+    assert learned(model, sure + twice_of("Ипат", lambda i: i % 3 == 0)).names_from == pytest.approx(
+        first, abs=1.5
+    )
+    assert learned(model, sure + doubtful).names_from < first
+
+
+def twice_of(given: str, is_one: Callable[[int], bool]) -> list[Row]:
+    return [row | {"given_name": given} for row in twice(is_one, MIN_PAIRS)]
+
+
 def test_a_slip_in_a_date_is_no_other_person(model: Model) -> None:
     rows = twice(lambda _: True)
     for row in rows[1::2]:
@@ -142,3 +159,10 @@ def test_what_was_learned_is_part_of_the_version(model: Model, trusting: Model) 
     assert trusting.version == learned(model, twice(lambda _: True)).version
     # A model of before knows nothing of it.
     assert replace(trusting, training={}).names_from == inf
+
+
+def test_what_was_learned_is_told_in_words(model: Model, trusting: Model) -> None:
+    doubting = replace(model, training={"names": {"pairs": 1200, "agreeing": 700, "from": None}})
+    assert calibration.in_words(model).endswith("did not learn what they are worth.")
+    assert calibration.in_words(doubting).startswith("Names alone link nobody: of 1,200 pairs")
+    assert f"match weight of {trusting.names_from:.1f} on: of 60 pairs" in calibration.in_words(trusting)

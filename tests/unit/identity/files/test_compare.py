@@ -100,6 +100,9 @@ def test_a_mailbox_of_ones_own_name_is_no_second_proof(
         level(con, made, *({"email": text, "family": "kovalski"} for text in (one, other)))
         == expected.strip()
     )
+    # Whoever of the two it is made of.
+    sides = [{"email": one, "family": "kovalski"}, {"email": other, "family": "nowak"}]
+    assert level(con, made, *sides) == level(con, made, *sides[::-1]) == expected
     without = compare.email("email", "email")
     expected = "alike" if expected == "missing" else expected
     assert level(con, without, {"email": one}, {"email": other}) == expected
@@ -147,6 +150,12 @@ def test_a_street_has_one_spelling_in_short_and_in_full(
     assert spelt[0] == spelt[1] and spelt[0][0][0]
 
 
+def test_two_streets_have_no_word_in_common(con: duckdb.DuckDBPyConnection) -> None:
+    made = compare.text("street", compare.street_words("street"))
+    assert level(con, made, {"street": "12 Oak St"}, {"street": "99 Pine Street"}) == "other"
+    assert level(con, made, {"street": "21st Ave"}, {"street": "21st Avenue"}) == "same"
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
@@ -163,20 +172,27 @@ def test_words_of_a_name_are_whole(con: duckdb.DuckDBPyConnection, written: str,
     assert found == plain
 
 
-def test_whole_keys_spend_before_cut_ones() -> None:
+def test_whole_keys_spend_before_cut_ones(con: duckdb.DuckDBPyConnection) -> None:
     design = Design()
-    design.add(*compare.code("postcode", "postcode"), "")
-    design.add(*compare.text("city", "city"), "")
-    place = {key.name: i for i, key in enumerate(design.keys)}
-    exact, two = (place["postcode"],), (place["postcode"], place["city"])
-    order = [
-        block._rank(exact, design, 0),
-        block._rank(two, design, 5),
-        block._rank(exact, design, 5),
-        block._rank((place["postcode"], place["city_start"]), design, 0),
-        block._rank((*two, place["city_start"]), design, 0),
-    ]
-    assert order == sorted(set(order))
+    for name in ("card", "town", "postcode"):
+        design.add(*compare.code(name, name), "")
+    con.execute(
+        """
+        create or replace table named as
+        select i as rid, (700000 + hash(i) % 1000)::varchar as card, (1000 + hash(i + 7) % 50)::varchar as town,
+            (10000 + hash(i + 13) % 60)::varchar as postcode
+        from range(1200) t(i)
+        """
+    )
+    compare.features(con, design)
+    found = block.find_pairs(con, design)
+    rules = list(found.rules)
+    assert {"town", "postcode"} <= set(found.left_out) and "card" not in found.left_out
+    assert (
+        rules.index("card")
+        < rules.index("town + postcode")
+        < min(rules.index("town"), rules.index("postcode"))
+    )
 
 
 @pytest.mark.parametrize(("known", "apart"), [(True, True), (False, False)])

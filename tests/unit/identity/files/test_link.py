@@ -98,6 +98,17 @@ def test_a_year_in_one_file_meets_a_date_in_the_other(tmp_path: Path) -> None:
     assert score.precision >= 0.95 and score.recall >= 0.85
 
 
+def test_a_couple_of_one_year_is_two_people(tmp_path: Path) -> None:
+    names = [("Mary", "John"), ("Linda", "Robert"), ("Susan", "Mark")]
+    rows = ["id,given_name,family_name,birth_year,street,phone"]
+    for i in range(30):
+        for j, given in enumerate(names[i % 3]):
+            home = f"{1950 + i},{i} Elm Street,+1555010{i:04d}"
+            rows.append(f"{2 * i + j},{given},Ash{'bcdfghklmnprstvwxz'[i % 18]}ord{'aeiou'[i // 18]}n,{home}")
+    linked = link_files([wrote(tmp_path, "\n".join(rows) + "\n")])
+    assert linked.summary["customers"] == 60
+
+
 def test_names_and_towns_alone_choose_another_threshold(tmp_path: Path) -> None:
     found = people(500, seed=5, households=0.0)
     linked, score = linked_scores(tmp_path, found, ("given_name", "family_name", "city"))

@@ -152,11 +152,28 @@ def _is_mixed(word: str) -> bool:
     return bool(re.search("[а-яё]", word) and re.search("[a-z]", word.removeprefix("id")))
 
 
-def test_a_name_beside_a_first_name_is_the_surname() -> None:
+def test_a_name_beside_a_vorname_is_the_surname() -> None:
     assert choose(["Vorname", "Name"], {}, (), "f").taken == {"given_name": "Vorname", "family_name": "Name"}
     assert choose(["Name", "Phone"], {}, (), "f").taken == {"full_name": "Name", "phone": "Phone"}
-    both = choose(["first_name", "last_name", "name"], {}, (), "f").taken
-    assert both["family_name"] == "last_name" and both["full_name"] == "name"
+    # Elsewhere a name is the whole of it, and what the user says holds.
+    for headers, mapping in ((["first_name", "name"], {}), (["Vorname", "Name"], {"Name": "full_name"})):
+        assert choose(headers, mapping, (), "f").taken["full_name"] == headers[1]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Источник клиента",
+        "Contact Source",
+        "Owner ID",
+        "user_deleted",
+        "customer_deleted",
+        "Customer State",
+        "Owner Name",
+    ],
+)
+def test_what_a_contact_has_of_its_own_is_no_column_of_the_record(header: str) -> None:
+    assert choose([header], {}, (), "f").taken == {}
 
 
 def test_a_column_with_the_very_name_comes_first() -> None:
