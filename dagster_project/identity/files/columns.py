@@ -88,7 +88,7 @@ _OWNERS = frozenset(
 )
 # But a contact's source is no source_system, and a deleted user no deleted record.
 _OF_THE_RECORD = frozenset(
-    (*KEY, "parent_record_id", "is_company", "created_at", "updated_at", "deleted_at", "state")
+    ("source_system", "parent_record_id", "is_company", "created_at", "updated_at", "deleted_at", "state")
 )
 _BESIDE_A_SURNAME = ("vorname", "vornamen", "rufname", "prenom", "prenoms", "voornaam", "fornavn", "fornamn")
 _IN_SHORT = {"dt": "date", "addr": "address", "nbr": "number"}
@@ -143,7 +143,7 @@ def choose(headers: Sequence[str], mapping: Mapping[str, str], also: Sequence[st
     for read, exact in ((_bare, True), (_bare, False), (_meant, False)):
         for header in rest:
             ours = _BY_HEADER.get(read(header), "")
-            if read is _meant and ours in _OF_THE_RECORD and ours != "source_record_id":
+            if read is _meant and ours in _OF_THE_RECORD:
                 continue
             is_free = ours not in result.taken and header not in result.taken.values()
             if ours and is_free and (_bare(ours) == _bare(header)) == exact:
