@@ -4,8 +4,10 @@ Belongs here: how a name becomes a key, and loading of `data/*.csv`. Does not be
 done with cards (standardise.py and on).
 """
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,9 @@ import duckdb
 import pyarrow as pa
 
 DATA = Path(__file__).parent / "data"
+
+# Rows: two of DuckDB's vectors.
+_SMALL_GROUP = 4096
 
 # Latin letters on the keys where a Russian keyboard has Cyrillic ones.
 LATIN_KEYS = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`"
@@ -105,6 +110,24 @@ def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
         con.execute(f"create table {name} as from dictionary")
     con.unregister("dictionary")
     return con
+
+
+@contextlib.contextmanager
+def in_small_groups(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """What `con` makes from here on lies in row groups small enough for all cores to share its work.
+
+    DuckDB gives a core a row group, of 122,880 rows by itself: more than all that an incremental run looks at. Only a
+    database in a file may have groups of its own size; nothing of this one is meant to be read again.
+    """
+    with tempfile.TemporaryDirectory(prefix="c360-") as folder:
+        con.execute(
+            f"""
+            set enable_optimistic_write = false;
+            attach '{folder}/part.duckdb' as part (recovery_mode no_wal_writes, row_group_size {_SMALL_GROUP});
+            set search_path = 'part,memory'
+            """
+        )
+        yield
 
 
 @cache

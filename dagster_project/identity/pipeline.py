@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -16,9 +17,17 @@ import pyarrow as pa
 
 from dagster_project.identity import standardise, store
 from dagster_project.identity.calibration import calibrate
-from dagster_project.identity.engine import connect
+from dagster_project.identity.engine import connect, in_small_groups
 from dagster_project.identity.estimate import drift
-from dagster_project.identity.incremental import MAX_SHARE, Change, Outcome, TooMuchChanged, resolve_changes
+from dagster_project.identity.incremental import (
+    MAX_SHARE,
+    Change,
+    Outcome,
+    Rest,
+    TooMuchChanged,
+    resolve_changes,
+    rest_of,
+)
 from dagster_project.identity.incremental.session import count
 from dagster_project.identity.model import Model, check, train_model
 from dagster_project.identity.resolution import (
@@ -74,53 +83,107 @@ def refresh(
         if last is not None and last.fingerprint == fingerprint:
             say("nothing changed since the last run: skipped")
             summary = _skipped(last, run_id, started_at)
-            store.write_run(warehouse, summary, None)
+            with store.writing(warehouse, run_id, started_at) as writer:
+                writer.summary(summary)
             return summary
         state = _state(state_folder, model, company_phones)
         settled = store.last_run(warehouse, skipped=False)
-        result: Resolution | Outcome | None = None
+        run = _Run(warehouse, run_id, started_at, model, fingerprint, state, say)
+        found: RunSummary | None = None
         if state is not None and settled is not None and state.attach(con, settled.run_id):
             read = con.sql("from digests").to_arrow_table()
+            sessions.enter_context(in_small_groups(con))
             with _whatever_befalls(state, say):
-                result = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
-            if result is None:
+                outcome = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
+                found = None if outcome is None else _write(run, con, outcome)
+            if found is None:
                 # What was begun must not be met again by a full run.
                 con.close()
                 con, keys = sessions.enter_context(connect()), None
                 con.register("read", read)
                 con.execute("create table digests as from read")
                 con.unregister("read")
-        if result is None:
+        if found is None:
             if keys is None:
                 keys = _prepare(con, reader, decisions, company_phones)
-            result = resolve_prepared(
+            resolution = resolve_prepared(
                 con, model, store.read_previous(warehouse), run_id=run_id, at=started_at, progress=progress
             )
-        summary = RunSummary(
-            run_id=run_id,
-            started_at=started_at,
-            finished_at=dt.datetime.now(dt.UTC),
-            model_version=model.version,
-            is_skipped=False,
-            fingerprint=fingerprint,
-            report=_report(result),
-            estimated_precision=result.estimate.precision,
-            estimated_recall=result.estimate.recall,
-            weight_drift=drift(model.training.get("weights", result.weights), result.weights),
-            **result.counts,
-        )
-        if state is None:
-            store.write_run(warehouse, summary, result)
-        else:
-            # The server and this process have a core each: the state follows while PostgreSQL writes.
-            with ThreadPoolExecutor(1) as beside:
-                brought = beside.submit(_bring, state, con, result, keys, run_id, say)
-                store.write_run(warehouse, summary, result)
-            if brought.result():
-                with _whatever_befalls(state, say):
-                    state.publish()
+            found = _write(run, con, resolution, keys)
     say("written")
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a result is written with, whichever way it was found."""
+
+    warehouse: Warehouse
+    run_id: str
+    started_at: dt.datetime
+    model: Model
+    fingerprint: str
+    state: State | None
+    say: Progress
+
+
+def _write(
+    run: _Run, con: duckdb.DuckDBPyConnection, result: Resolution | Outcome, keys: pa.Table | None = None
+) -> RunSummary:
+    """Into PostgreSQL and the state; keys: those of all cards, of a Resolution.
+
+    Households and the state follow while PostgreSQL writes.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        resting = beside.submit(_rest, con, result)
+        brought = beside.submit(_bring, run, con, resting, keys)
+        with store.writing(run.warehouse, run.run_id, run.started_at) as writer:
+            writer.tables(result)
+            rest = resting.result()
+            if isinstance(rest, Rest):
+                writer.tables(rest)
+            summary = RunSummary(
+                run_id=run.run_id,
+                started_at=run.started_at,
+                finished_at=dt.datetime.now(dt.UTC),
+                model_version=run.model.version,
+                is_skipped=False,
+                fingerprint=run.fingerprint,
+                report=_report(rest),
+                estimated_precision=rest.estimate.precision,
+                estimated_recall=rest.estimate.recall,
+                weight_drift=drift(run.model.training.get("weights", rest.weights), rest.weights),
+                **rest.counts,
+            )
+            writer.summary(summary, rest.weights)
+        if brought.result() and run.state is not None:
+            with _whatever_befalls(run.state, run.say):
+                run.state.publish()
     return summary
+
+
+def _rest(con: duckdb.DuckDBPyConnection, result: Resolution | Outcome) -> Resolution | Rest:
+    return rest_of(con) if isinstance(result, Outcome) else result
+
+
+def _bring(
+    run: _Run,
+    con: duckdb.DuckDBPyConnection,
+    resting: Future[Resolution | Rest],
+    keys: pa.Table | None,
+) -> bool:
+    """Brings the state to this run, which does not hold before it is published; False: it could not be."""
+    if run.state is None:
+        return False
+    rest = resting.result()
+    with _whatever_befalls(run.state, run.say):
+        if isinstance(rest, Rest):
+            run.state.apply(con, run.run_id, (*rest.statements, *_DIGESTS_FOLLOW))
+        else:
+            _number(con, keys)
+            run.state.make(con, run.run_id, "numbered_digests")
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -148,25 +211,6 @@ def _prepare(
     del records, identifiers
     prepare_loaded(con, decisions, company_phones)
     return keys
-
-
-def _bring(
-    state: State,
-    con: duckdb.DuckDBPyConnection,
-    result: Resolution | Outcome,
-    keys: pa.Table | None,
-    run_id: str,
-    say: Progress,
-) -> bool:
-    """Brings the state to this run, which does not hold before it is published; False: it could not be."""
-    with _whatever_befalls(state, say):
-        if isinstance(result, Outcome):
-            state.apply(con, run_id, (*result.statements, *_DIGESTS_FOLLOW))
-        else:
-            _number(con, keys)
-            state.make(con, run_id, "numbered_digests")
-        return True
-    return False
 
 
 # A commit that finds no room is a TransactionException.
@@ -334,7 +378,7 @@ def _skipped(last: RunSummary, run_id: str, started_at: dt.datetime) -> RunSumma
     )
 
 
-def _report(result: Resolution | Outcome) -> dict[str, object]:
+def _report(result: Resolution | Rest) -> dict[str, object]:
     """Counts only: the values themselves are personal data."""
     placeholders: dict[str, int] = {}
     for row in result.placeholders.select(["kind", "reason"]).to_pylist():

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from dagster_project.errors import WarehouseError
 from dagster_project.identity import registry, views
 from dagster_project.identity.decisions import DECISIONS, Key
-from dagster_project.identity.incremental import Delta, Outcome
+from dagster_project.identity.incremental import Delta, Outcome, Rest
 from dagster_project.identity.model import TERM_FREQUENCIES, Model
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution
@@ -342,48 +342,71 @@ def last_run(warehouse: Warehouse, skipped: bool = True) -> RunSummary | None:
     return None if row is None else RunSummary(**row._mapping)
 
 
-def write_run(warehouse: Warehouse, summary: RunSummary, result: Resolution | Outcome | None) -> None:
-    """Writes everything of a run in one transaction; a kill before its end leaves the last state whole.
-
-    result None (a skipped run) writes the row of identity.runs alone. Rows that did not change are not touched.
-    """
+@contextlib.contextmanager
+def writing(warehouse: Warehouse, run_id: str, at: dt.datetime) -> Iterator["Writer"]:
+    """One transaction for all of a run; a kill or an error before its end leaves the last state whole."""
     with warehouse.arrow() as connection:
         with connection.cursor() as cursor:
             cursor.execute(f"select pg_advisory_xact_lock({_LOCK})")
-            if result is not None:
-                for statement in _run_statements(cursor, summary, result):
-                    cursor.execute(statement)
-            _write_summary(cursor, summary)
+            # Of a table's rows few change: they are found by their keys. Pages are in memory or on an SSD.
+            cursor.execute("set local random_page_cost = 1.1")
+            yield Writer(cursor, run_id, at)
         connection.commit()
 
 
-def _run_statements(cursor: adbc.Cursor, summary: RunSummary, result: Resolution | Outcome) -> Iterable[str]:
-    # A decision meets the links that stood when it was taken: before this run changes them.
-    yield (
-        f"insert into {IDENTITY}.reviewed_pairs (decision_id, were_linked, run_id)"
-        f" select d.decision_id, l.customer_id = r.customer_id, '{summary.run_id}' from {IDENTITY}.decisions d"
-        + "".join(
-            f" left join {IDENTITY}.record_customers {side} on {side}.source_system = d.source_system_{side}"
-            f" and {side}.source_record_id = d.source_record_id_{side}"
-            for side in "lr"
-        )
-        + " where d.revoked_at is null on conflict do nothing"
+class Writer:
+    """Identity's tables, within the transaction of `writing`. Rows that did not change are not touched."""
+
+    def __init__(self, cursor: adbc.Cursor, run_id: str, at: dt.datetime) -> None:
+        self._cursor, self._run_id, self._at = cursor, run_id, at
+
+    def tables(self, result: Resolution | Outcome | Rest) -> None:
+        """Whatever `result` says of identity's tables."""
+        if not isinstance(result, Rest):
+            self._cursor.execute(_MEET_DECISIONS, (self._run_id,))
+        for table, (field, keys) in _TABLES.items():
+            rows = getattr(result, field, None)
+            if rows is not None:
+                for statement in _statements(self._cursor, table, rows, keys):
+                    self._cursor.execute(statement)
+        if not isinstance(result, Rest):
+            _append(self._cursor, "customer_id_events", _dated(result.events, self._run_id, self._at))
+
+    def summary(self, summary: RunSummary, weights: Sequence[int] | None = None) -> None:
+        """The row of identity.runs; weights: where this run's links lie, which the model keeps if it is its first."""
+        if weights is not None:
+            # The first run of a model is what its later runs are compared with.
+            self._cursor.execute(
+                f"update {IDENTITY}.models set training = training || $1::jsonb"
+                " where model_version = $2 and not training ? 'weights'",
+                (json.dumps({"weights": weights}), summary.model_version),
+            )
+        _write_summary(self._cursor, summary)
+
+
+# A decision meets the links that stood when it was taken: before a run changes them.
+_MEET_DECISIONS = (
+    f"insert into {IDENTITY}.reviewed_pairs (decision_id, were_linked, run_id)"
+    f" select d.decision_id, l.customer_id = r.customer_id, $1 from {IDENTITY}.decisions d"
+    + "".join(
+        f" left join {IDENTITY}.record_customers {side} on {side}.source_system = d.source_system_{side}"
+        f" and {side}.source_record_id = d.source_record_id_{side}"
+        for side in "lr"
     )
-    # The first run of a model is what its later runs are compared with.
-    yield (
-        f"update {IDENTITY}.models set training = training || '{json.dumps({'weights': result.weights})}'::jsonb"
-        f" where model_version = '{summary.model_version}' and not training ? 'weights'"
-    )
-    for table, (field, keys) in _TABLES.items():
-        rows = getattr(result, field)
-        if isinstance(rows, Delta):
-            yield from _followed(cursor, table, rows, keys)
-        elif _is_empty(cursor, table):
-            yield from _filled(cursor, table, rows)
-        else:
-            _stage(cursor, f"new_{table}", rows)
-            yield from _replaced(table, rows.column_names, keys)
-    _append(cursor, "customer_id_events", _dated(result.events, summary))
+    + " where d.revoked_at is null on conflict do nothing"
+)
+
+
+def _statements(
+    cursor: adbc.Cursor, table: str, rows: pa.Table | Delta, keys: tuple[str, ...]
+) -> Iterable[str]:
+    if isinstance(rows, Delta):
+        yield from _followed(cursor, table, rows, keys)
+    elif _is_empty(cursor, table):
+        yield from _filled(cursor, table, rows)
+    else:
+        _stage(cursor, f"new_{table}", rows)
+        yield from _replaced(table, rows.column_names, keys)
 
 
 _KEY = ("source_system", "source_record_id")
@@ -432,12 +455,12 @@ where i.indrelid = '{table}'::regclass
 """
 
 
-def _dated(events: pa.Table, summary: RunSummary) -> pa.Table:
+def _dated(events: pa.Table, run_id: str, at: dt.datetime) -> pa.Table:
     """Events with their run, in the order in which they get their numbers."""
-    run = pa.array([summary.run_id] * events.num_rows, pa.string())
-    at = pa.array([summary.started_at] * events.num_rows, pa.timestamp("us", "UTC"))
+    run = pa.array([run_id] * events.num_rows, pa.string())
+    when = pa.array([at] * events.num_rows, pa.timestamp("us", "UTC"))
     ordered = events.sort_by([("kind", "ascending"), ("customer_id", "ascending")])
-    return ordered.append_column("run_id", run).append_column("at", at)
+    return ordered.append_column("run_id", run).append_column("at", when)
 
 
 def _append(cursor: adbc.Cursor, table: str, rows: pa.Table) -> None:
@@ -461,7 +484,7 @@ def _followed(cursor: adbc.Cursor, table: str, delta: Delta, keys: tuple[str, ..
         if len(delta.gone.column_names) < len(keys):
             matched += f" and not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
         yield f"delete from {IDENTITY}.{table} t using gone_{table} g where {matched}"
-    yield _upserted(table, delta.rows.column_names, keys)
+    yield _merged(table, delta.rows.column_names, keys)
 
 
 def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable[str]:
@@ -471,23 +494,19 @@ def _replaced(table: str, columns: list[str], keys: tuple[str, ...]) -> Iterable
         f"delete from {IDENTITY}.{table} t"
         f" where not exists (select 1 from new_{table} n where {_match(keys, 't', 'n')})"
     )
-    yield _upserted(table, columns, keys)
+    yield _merged(table, columns, keys)
 
 
-def _upserted(table: str, columns: Sequence[str], keys: tuple[str, ...]) -> str:
+def _merged(table: str, columns: Sequence[str], keys: tuple[str, ...]) -> str:
     values = [column for column in columns if column not in keys and column != "run_id"]
     differs = (
         f"({', '.join(f't.{c}' for c in values)}) is distinct from ({', '.join(f'n.{c}' for c in values)})"
-        if values
-        else "false"
     )
-    # Compared before the conflict: a row that meets one is written, be it changed or not.
+    written = ", ".join(f"{c} = n.{c}" for c in columns if c not in keys)
     return (
-        f"insert into {IDENTITY}.{table} ({', '.join(columns)})"
-        f" select {', '.join(f'n.{c}' for c in columns)}"
-        f" from new_{table} n left join {IDENTITY}.{table} t on {_match(keys, 't', 'n')}"
-        f" where t.{keys[0]} is null or {differs}"
-        f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in columns if c not in keys)}"
+        f"merge into {IDENTITY}.{table} t using new_{table} n on {_match(keys, 't', 'n')}"
+        + (f" when matched and {differs} then update set {written}" if values else "")
+        + f" when not matched then insert ({', '.join(columns)}) values ({', '.join(f'n.{c}' for c in columns)})"
     )
 
 

@@ -18,14 +18,21 @@ import pyarrow as pa
 
 from dagster_project.identity import resolution
 from dagster_project.identity.incremental.cards import find_dirty, find_placeholders, read_cards
-from dagster_project.identity.incremental.change import MAX_SHARE, Change, Delta, Outcome, TooMuchChanged
+from dagster_project.identity.incremental.change import (
+    MAX_SHARE,
+    Change,
+    Delta,
+    Outcome,
+    Rest,
+    TooMuchChanged,
+)
 from dagster_project.identity.incremental.groups import regroup
 from dagster_project.identity.incremental.links import cluster_early, cluster_late, judge, link_late
-from dagster_project.identity.incremental.outcome import assign, outcome_of
+from dagster_project.identity.incremental.outcome import assign, outcome_of, rest_of
 from dagster_project.identity.incremental.session import count
 from dagster_project.identity.model import Model
 
-__all__ = ["MAX_SHARE", "Change", "Delta", "Outcome", "TooMuchChanged", "resolve_changes"]
+__all__ = ["MAX_SHARE", "Change", "Delta", "Outcome", "Rest", "TooMuchChanged", "resolve_changes", "rest_of"]
 
 
 def resolve_changes(
@@ -41,7 +48,8 @@ def resolve_changes(
 ) -> Outcome:
     """The step for `change` alone. `con` has the last run's tables attached as `state`.
 
-    Raises TooMuchChanged where the change reaches too far; nothing is lost by a full run then.
+    `rest_of` says the rest of it. Raises TooMuchChanged where the change reaches too far; nothing is lost by a full
+    run then.
     """
     say = progress or (lambda _: None)
     read_cards(con, change)

@@ -42,7 +42,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an incremental run says: Resolution's tables as differences, and what brings the state to them."""
+    """What an incremental run says of cards and customers: Resolution's tables as differences."""
 
     record_customers: Delta
     record_identifiers: Delta
@@ -50,8 +50,14 @@ class Outcome:
     customers: Delta
     departed: Delta
     review_queue: Delta
-    households: Delta
     events: pa.Table
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What follows from an outcome: households, what is told of everybody, and what brings the state to this run."""
+
+    households: Delta
     placeholders: pa.Table
     blocking_report: pa.Table
     household_report: pa.Table

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from dagster_project.identity import link, registry, resolution, state
 from dagster_project.identity.estimate import find_doubts, sum_up, weight_counts
-from dagster_project.identity.incremental.change import Delta, Outcome
+from dagster_project.identity.incremental.change import Delta, Outcome, Rest
 from dagster_project.identity.incremental.follow import statements
 from dagster_project.identity.incremental.kin import find_households, households_delta
 from dagster_project.identity.incremental.session import arrow, count
@@ -125,9 +125,6 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
             """,
         ),
     )
-    _look_at_all(con)
-    counts = _counts(con)
-    find_households(con)
     return Outcome(
         record_customers=Delta(
             arrow(
@@ -158,8 +155,16 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         ),
         departed=departed,
         review_queue=reviews,
-        households=households_delta(con),
         events=arrow(con, "select * from events order by all"),
+    )
+
+
+def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
+    _look_at_all(con)
+    counts = _counts(con)
+    find_households(con)
+    return Rest(
+        households=households_delta(con),
         placeholders=arrow(con, "select * from now_placeholders order by all"),
         blocking_report=_blocking_report(con),
         household_report=arrow(con, "select * from household_report order by 1"),

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project.errors import IdentityError
-from dagster_project.identity import refresh, store
+from dagster_project.identity import pipeline, refresh, store
 from dagster_project.identity.incremental import TooMuchChanged, cards, groups, links
 from dagster_project.identity.model import Model
 from dagster_project.identity.state import State
@@ -295,6 +295,22 @@ def test_a_state_that_cannot_be_kept_costs_the_state_alone(
         assert followed(told())
     assert content(told.warehouse) == expected
     assert list(told.folder.iterdir()) == []
+
+
+def test_a_state_that_fails_while_results_are_written_costs_the_state_alone(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told()
+    alter(told.warehouse)
+    expected = full(told.warehouse, "r2")
+
+    def unreadable(_: duckdb.DuckDBPyConnection) -> None:
+        raise duckdb.IOException("Could not read from file")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pipeline, "rest_of", unreadable)
+        assert not followed(told())
+    assert content(told.warehouse) == expected
 
 
 def test_cards_and_identifiers_are_read_of_one_moment(told: Told) -> None:
