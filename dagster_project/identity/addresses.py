@@ -22,9 +22,24 @@ _WAY_IN = (
     f"{_START}(?:[0-9]+-?(?:ый|ой|ая|й|я) ?)?(?:подъезд|парадная|под|п-д|этаж|эт|домофон|код|секция)"
     f"[ .№#]*(?:[0-9][0-9а-я]*)?{_END}"
 )
+# The house's letter apart from its number: 5 а, 5-А, 5 "а".
+_LETTER = r"([0-9]) ?[-\"«]? ?([а-вд])[\"»]?( *(?:,|;|кв|корп|стр|к[ .]*[0-9]|$))"
 # A part of a house: 16 корп. 1, 16к1, 16/1.
 _PART = r"([0-9]+[а-я]?)(?:[ ,]*(?:корпус|корп|кор|к|строение|стр|с|литера|лит|korpus|korp|k|str)[ .]*|[ ]*/[ ]*)([0-9]+)"
 _ORDINAL = f"{_START}([0-9]+)(?:-(?:ая|ый|ой|го|я|й|е)|ая|ый|ой|го){_END}"
+# Streets without a name have their quarter's number: 5 мкр, д. 7; мкр-н 5, 7.
+_QUARTER = "(?:микрорайон|мкр-?н?|м-о?н|квартал|кв-л)"
+_QUARTERS = (
+    (f"{_START}([0-9]+)(?:-(?:ый|ой|й))? *{_QUARTER}{_END}", r"\1\2-й микрорайонный\3"),
+    (f"{_START}{_QUARTER}[ .№]*([0-9]+)( *[,;]| +д|$)", r"\1\2-й микрорайонный\3"),
+)
+# Postcodes: Russian ones anywhere; of five digits, before the town or after it, as other countries write them.
+_POSTCODES = (
+    (f"{_START}[0-9]{{6}}([^0-9]|$)", r"\1 \2"),
+    ("([0-9].*[a-zа-я].*)[ ,]+[0-9]{5}(?:-[0-9]{4})?$", r"\1"),
+    ("([0-9].*), *[0-9]{5} +[^0-9,]+$", r"\1"),
+    ("^[0-9]{5} +[^0-9,]+,(.*[0-9])", r"\1"),
+)
 _FIRST = "^([^a-zа-я0-9]*(?:ул[ .,]*)?)[0-9]+"
 _WORD = "[a-zа-я]{4,}"
 _NUMBER = "[0-9]+[а-д]?(?:k[0-9]+)?"
@@ -47,6 +62,12 @@ _NO_STREETS = (
 )
 
 
+def _replaced(line: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    for pattern, by in pairs:
+        line = f"regexp_replace({line}, '{pattern}', '{by}')"
+    return line
+
+
 def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
     """From `records` to `addresses` (written, street, house, flat), each written line read once.
 
@@ -57,9 +78,15 @@ def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace temp table addresses as
-        with lines as (
-            select written, regexp_replace(replace(lower(written), 'ё', 'е'), '{_START}[0-9]{{6}}([^0-9]|$)', '\\1 \\2') as line
+        with whole as (
+            select written, {_replaced("replace(lower(written), 'ё', 'е')", _POSTCODES)} as line
             from (select distinct street as written from records where street is not null)
+        ), lines as (
+            select written, regexp_replace(
+                case when regexp_matches(line, '{_START}({_KINDS[0]})|{_START}({_KINDS[1]}){_END}') then line
+                    else {_replaced("line", _QUARTERS)}
+                end, '{_LETTER}', '\\1\\2\\3') as line
+            from whole
         ), told as (
             select written, regexp_extract(line, '{_FLAT}', 2) as flat,
                 regexp_replace(regexp_replace(regexp_replace(line, '{_FLAT}', '\\1,', 'g'),
