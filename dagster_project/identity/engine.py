@@ -85,6 +85,9 @@ def _macros() -> list[str]:
         "create macro card_key(system, id) as cast(md5_number_lower(system || chr(31) || id) >> 1 as bigint)",
         # A link that waits for the clusters of people with a name.
         "create macro is_late(linked_by) as linked_by in ('deterministic:sole_holder', 'deterministic:same_contact')",
+        # May one of the names begin with the initial? Unknown ones may.
+        "create macro has_initial(names, initial) as names is null or initial is null"
+        " or len(list_filter(names, lambda n: starts_with(n, initial))) > 0",
         # A word that is one kind of name again and again, and hardly ever the other.
         "create macro mostly(uses, other_uses) as uses >= 4 and uses > 4 * other_uses",
         f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",

@@ -18,11 +18,22 @@ _STATE = """case
     else 'differs' end"""
 
 
+def _initials_fit(name: str, names: str) -> str:
+    """SQL: may two profiles, one of which has no more than an initial, be of one name?"""
+    return f"""case
+        when l.{name} is null and r.{name} is null then coalesce(l.{name}_initial = r.{name}_initial, true)
+        when l.{name} is null then has_initial({names.format(side="r")}, l.{name}_initial)
+        when r.{name} is null then has_initial({names.format(side="l")}, r.{name}_initial)
+        else true end"""
+
+
 def near_dates(a: str, b: str) -> str:
-    """SQL: is date b the date a, one slip away from it, or a with day and month in each other's place?"""
+    """SQL: is date b the date a, or one slip away from it: one sign, day and month in each other's place, one part?"""
+    year, month, day = (f"substr({{}}, {start}, {length})" for start, length in ((1, 4), (6, 2), (9, 2)))
+    same = " + ".join(f"({part.format(a)} = {part.format(b)})::int" for part in (year, month, day))
     return (
-        f"({within(a, b, '1')} or (left({a}, 4) = left({b}, 4)"
-        f" and substr({a}, 6, 2) = substr({b}, 9, 2) and substr({a}, 9, 2) = substr({b}, 6, 2)))"
+        f"({within(a, b, '1')} or {same} >= 2 or ({year.format(a)} = {year.format(b)}"
+        f" and {month.format(a)} = {day.format(b)} and {day.format(a)} = {month.format(b)}))"
     )
 
 
@@ -47,6 +58,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             coalesce(k.has_messenger, false) as has_messenger, coalesce(k.has_tax_id, false) as has_tax_id,
             l.is_strong and r.is_strong as both_strong,
             case
+                when not {_initials_fit("given", "{side}.givens")} then 'differs'
                 when l.given is null or r.given is null then 'unknown'
                 when list_has_any(l.givens, r.givens) then 'same'
                 -- Марина is no slip for Мария: two known names are two names.
@@ -61,7 +73,11 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
                 else {_STATE.format("family")} end as family_state,
             coalesce(l.given = r.given and l.family = r.family, false) as same_names,
             given_state in ('same', 'typo') or (given_state = 'near' and family_state in ('same', 'typo')) as given_fits,
-            {_STATE.format("patronymic")} as patronymic_state,
+            case
+                -- Of a full first name and one letter (Анна К.) the letter may be the surname's.
+                when (l.given is null or r.given is null)
+                    and not {_initials_fit("patronymic", "[{side}.patronymic]")} then 'differs'
+                else {_STATE.format("patronymic")} end as patronymic_state,
             case
                 when l.birth_date is null or r.birth_date is null then 'unknown'
                 when l.birth_date = r.birth_date then 'same'

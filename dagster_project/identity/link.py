@@ -36,9 +36,9 @@ RULED = (
 
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
 _BLOCKING = {
+    # Here, and here alone, profiles without a full first name meet others: two of a surname are rarely of one day.
     "family+birth_date": (
-        "select pid, hash(family, birth_date) from profiles"
-        " where is_strong and family is not null and birth_date is not null"
+        "select pid, hash(family, birth_date) from profiles where family is not null and birth_date is not null"
     ),
     "given+birth_date": "select pid, hash(given, birth_date) from profiles where is_strong and birth_date is not null",
     "initials+birth_date": (
@@ -291,7 +291,7 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
             join cards k on k.rid = w.pid
             where (w2.families is null or u.families is null or list_has_any(w2.families, u.families)
                     or is_typo(w2.family, u.family))
-                and (w2.given_initial is null or list_contains(list_transform(u.givens, lambda g: left(g, 1)), w2.given_initial))
+                and has_initial(u.givens, w2.given_initial)
                 and (w2.patronymic is null or u.patronymic is null or w2.patronymic = u.patronymic)
                 and (w2.birth_date is null or u.birth_date is null or w2.birth_date = u.birth_date)
                 and not exists (select 1 from kept_apart a

@@ -27,14 +27,9 @@ def twice(is_one: Callable[[int], bool], people: int = len(SURNAMES)) -> list[Ro
     """Two cards a surname, with nothing in common but the names: of one person or of two, as the dates say."""
     rows = []
     for i, surname in enumerate(SURNAMES[:people]):
-        for year in (1950 + i % 40, 1950 + i % 40 if is_one(i) else 1993):
-            rows.append(
-                {
-                    "given_name": "Игнат",
-                    "family_name": surname,
-                    "birth_date": f"{year}-0{1 + i % 9}-{10 + i % 17}",
-                }
-            )
+        own = f"{1950 + i % 40}-0{1 + i % 9}-{10 + i % 17}"
+        for born in (own, own if is_one(i) else f"1993-1{i % 3}-{27 - i % 17}"):
+            rows.append({"given_name": "Игнат", "family_name": surname, "birth_date": born})
     return rows
 
 

@@ -63,6 +63,18 @@ def linked(groups: Groups, *rows: dict, **options: object) -> bool:
                 "city": "Омск",
             },
         ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04"},
+            {"full_name": "Щербакова Ю. О.", "birth_date": "1980-03-04"},
+        ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04", "city": "Омск"},
+            {"full_name": "Щербакова", "birth_date": "1980-03-04", "city": "Омск"},
+        ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1989-12-30", "city": "Омск"},
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1989-12-12", "city": "Омск"},
+        ),
     ],
     ids=str,
 )
@@ -103,6 +115,18 @@ def test_one_person_is_linked(groups: Groups, one: dict, other: dict) -> None:
             {"full_name": "Олег Котов", "email": "oleg.kotov@bk.ru"},
             {"full_name": "Олег Котов", "email": "oleg.kotov@ya.ru"},
         ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04"},
+            {"full_name": "Щербакова А. О.", "birth_date": "1980-03-04"},
+        ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04"},
+            {"full_name": "Щербакова Ю. П.", "birth_date": "1980-03-04"},
+        ),
+        (
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1989-12-30", "city": "Омск"},
+            {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1991-12-12", "city": "Омск"},
+        ),
     ],
     ids=str,
 )
@@ -133,6 +157,23 @@ def test_an_initial_tells_whose_number_it_is(groups: Groups) -> None:
         IVAN, {"full_name": "Иванова Мария", "phone": PHONE}, {"full_name": "М. Иванова", "phone": PHONE}
     )
     assert frozenset({"2", "3"}) in found
+
+
+def test_an_initial_may_be_of_two_letters(groups: Groups) -> None:
+    found = groups(
+        IVAN, {"full_name": "Иванова Юлия", "phone": PHONE}, {"full_name": "Ю. Иванова", "phone": PHONE}
+    )
+    assert frozenset({"2", "3"}) in found
+
+
+def test_twins_stay_apart_though_a_surname_and_a_day_fit_both(groups: Groups) -> None:
+    born = {"birth_date": "1980-03-04", "city": "Омск"}
+    found = groups(
+        {"full_name": "Щербакова Юлия"} | born,
+        {"full_name": "Щербакова Яна"} | born,
+        {"full_name": "Щербакова"} | born,
+    )
+    assert not any({"1", "2"} <= group for group in found)
 
 
 def test_a_number_that_passed_on_belongs_to_its_new_holder(groups: Groups) -> None:
