@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 # More profiles than any one person has: a component beyond it hangs together by mistake.
 MAX_CLUSTER = 150
 # A lone link of the model weaker than this does not hold two groups together.
-BRIDGE_STRENGTH = 12.0
+BRIDGE_STRENGTH = 9.0
 Pair = tuple[int, int]
 
 

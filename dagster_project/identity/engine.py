@@ -61,7 +61,7 @@ def typo(a: str, b: str) -> str:
 def _macros() -> list[str]:
     squeeze = tuple((letter * 2, letter) for letter in _DOUBLED)
     one_script = _replaced(
-        "translate(s, 'абвгдезийклмнопрстуфхыэіїєґё', 'abvgdeziiklmnoprstufhieiiege')",
+        "translate(s, 'абвгдезийклмнопрстуфхыэіїєґёәғқңөұүһў', 'abvgdeziiklmnoprstufhieiiegeagknouuhu')",
         (("ж", "zh"), ("ц", "ts"), ("ч", "ch"), ("ш", "sh"), ("щ", "sh"), ("ю", "iu"), ("я", "ia")),
     )
     folded = _replaced("latin(s)", _FOLDS)

@@ -17,6 +17,13 @@ _STATE = """case
     when is_typo(l.{0}, r.{0}) then 'typo'
     else 'differs' end"""
 
+# SQL: a slip in a long mailbox; ivanov1968 and ivanov1969 are two. What is cheap comes first.
+_NEAR_MAILBOX = f"""case
+    when least(length(l.mailbox_1), length(r.mailbox_1)) < 7 or abs(length(l.mailbox_1) - length(r.mailbox_1)) > 1
+        or (left(l.mailbox_1, 3) <> left(r.mailbox_1, 3) and right(l.mailbox_1, 3) <> right(r.mailbox_1, 3))
+        or regexp_replace(l.mailbox_1, '[^0-9]', '', 'g') <> regexp_replace(r.mailbox_1, '[^0-9]', '', 'g') then false
+    else {within("l.mailbox_1", "r.mailbox_1", "1")} end"""
+
 
 def _initials_fit(name: str, names: str) -> str:
     """SQL: may two profiles, one of which has no more than an initial, be of one name?"""
@@ -86,6 +93,7 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             coalesce(l.street = r.street and l.house = r.house and l.flat is not distinct from r.flat, false) as same_home,
             coalesce(list_has_any(l.mailboxes, r.mailboxes), false) as same_mailbox,
             coalesce({within("l.phone_1", "r.phone_1", "1")}, false) as near_phone,
+            coalesce({_NEAR_MAILBOX}, false) as near_mailbox,
             coalesce(l.gender <> r.gender, false) as gender_differs
         from {pairs} c
         join profiles l on l.pid = c.pid_l join profiles r on r.pid = c.pid_r
@@ -103,10 +111,10 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             when birth_date_state = 'differs' and given_state <> 'same' then 'birth_date_differs'
             -- Many live at one address: it carries a first name no further than to the same surname.
             when family_state = 'differs' and not (has_phone or has_email or has_loyalty_card or has_login
-                    or has_account or has_messenger or has_tax_id or same_mailbox or near_phone
+                    or has_account or has_messenger or has_tax_id or same_mailbox or near_phone or near_mailbox
                     or patronymic_state = 'same' or birth_date_state in ('same', 'close')) then 'family_name_differs'
             when not (has_phone or has_email or has_loyalty_card or has_login or has_account or has_messenger or has_tax_id
-                    or same_home or same_mailbox or near_phone or birth_date_state in ('same', 'close')
+                    or same_home or same_mailbox or near_phone or near_mailbox or birth_date_state in ('same', 'close')
                     -- Three names that agree are as much as a date: how rare they are is for the model to say.
                     or (given_state = 'same' and patronymic_state = 'same' and family_state = 'same')) then 'name_alone'
             end as reason

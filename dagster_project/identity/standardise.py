@@ -212,7 +212,7 @@ def _names(con: duckdb.DuckDBPyConnection) -> None:
             from parts p join vocabulary v using (key)
         ), counted as (
             select rid, count(*) as words, count(*) filter (not is_initial) as full_words,
-                bool_or(is_family and not is_patronymic) as has_family
+                bool_or(is_family and not is_patronymic and not is_given) as has_family
             from known group by rid
         ), scored as (
             select k.*, c.* exclude (rid), row_number() over so_far as nth,

@@ -6,7 +6,7 @@ Belongs here: known names of columns and the choice among them. Does not belong 
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dagster_project.errors import ConfigError
@@ -23,48 +23,60 @@ _SYNONYMS = {
     "source_record_id": "recordid recid rec_id id uniqueid uid rowid customerid clientid personid sourceid key ид код"
     " customernumber customerno identifiant kundennummer kundennr numeroclient codigocliente codicecliente",
     "full_name": "name fullname customername clientname contactname personname fio фио имяфамилия фамилияимя"
-    " фамилияимяотчество firstandsurname nombrecompleto nombreyapellidos vollername полноеимя клиент nomcomplet nomprenom"
-    " nometprenom nomecompleto nomecognome imieinazwisko adsoyad naam volledigenaam",
-    "given_name": "givenname firstname forename first fname christianname имя vorname vornamen nombre nombres prenom"
-    " prenoms nome imie imiona isim adi voornaam fornavn fornamn rufname firstnames forenames givennames",
-    "middle_name": "middlename secondname middle patronymic отчество zweitername middleinitial mi segundonombre"
-    " drugieimie ikinciad deuxiemeprenom",
+    " фамилияимяотчество firstandsurname nombrecompleto nombreyapellidos vollername полноеимя клиент"
+    " nomcomplet nomprenom nometprenom nomecompleto nomecognome imieinazwisko adsoyad naam volledigenaam"
+    " nominativo nomeecognome cognomeenome adisoyadi adivesoyadi navn namn fuldenavn fulltnavn lastfirst"
+    " firstlast lastnamefirstname firstnamelastname піб прізвищеімяпобатькові прозвішчаімяімяпабацьку атыжөні",
+    "given_name": "givenname firstname forename first fname christianname имя vorname vornamen nombre nombres prenom prenoms"
+    " nome imie imiona isim adi voornaam fornavn fornamn rufname firstnames forenames givennames voorletters"
+    " roepnaam primeironome ad імя аты",
+    "middle_name": "middlename secondname middle patronymic отчество zweitername middleinitial mi segundonombre drugieimie"
+    " ikinciad deuxiemeprenom mellemnavn mellomnavn mellannamn побатькові імяпабацьку әкесініңаты",
     "family_name": "familyname surname lastname last lname secondsurname фамилия nachname familienname zuname apellido"
-    " apellidos primerapellido apellido1 nom nomdefamille cognome sobrenome apelido nazwisko soyad soyadi soyisim"
-    " achternaam efternamn etternavn",
-    "gender": "gender sex пол geschlecht sexo sexe sesso plec cinsiyet geslacht",
+    " apellidos primerapellido apellido1 nom nomdefamille cognome sobrenome apelido nazwisko soyad soyadi"
+    " soyisim achternaam efternamn etternavn efternavn ultimonome прізвище прозвішча тегі",
+    "gender": "gender sex пол geschlecht sexo sexe sesso plec cinsiyet geslacht kon kjonn стать жынысы",
     "birth_date": "birthdate dateofbirth dob birthday born bday датарождения деньрождения др geburtsdatum geburtstag"
-    " fechanacimiento fechadenacimiento datedenaissance datenaissance datadinascita datanascita datadenascimento"
-    " datanascimento dataurodzenia dogumtarihi geboortedatum fodselsdato fodelsedatum",
+    " fechanacimiento fechadenacimiento datedenaissance datenaissance datadinascita datanascita"
+    " datadenascimento datanascimento dataurodzenia dogumtarihi geboortedatum fodselsdato fodelsedatum"
+    " nascimento датанародження датанараджэння туғанкүні",
     "birth_year": "birthyear yearofbirth yob годрождения geburtsjahr anneedenaissance anneenaissance anodenacimiento"
-    " annodinascita anodenascimento rokurodzenia dogumyili geboortejaar",
+    " annodinascita anodenascimento rokurodzenia dogumyili geboortejaar fodselsar fodelsear рікнародження"
+    " годнараджэння туғанжылы",
     "phone": "phone phonenumber telephone tel mobile mobilephone mobilenumber cell cellphone phone1 primaryphone"
-    " contactnumber msisdn телефон тел мобильный мобильныйтелефон сотовый номертелефона контактныйтелефон telefon"
-    " telefonnummer telefonnr telefono telefonomovil handy handynummer mobil mobiltelefon movil celular cellulare"
-    " telefone telemovel portable numerodetelephone numertelefonu nrtelefonu telefonnumarasi ceptelefonu gsm telefoon"
-    " telefoonnummer phoneno mobileno",
+    " contactnumber msisdn телефон тел мобильный мобильныйтелефон телефонмобильный мобильныйномер"
+    " номермобильного сотовый сотовыйтелефон телефонсотовый номертелефона номермобильноготелефона"
+    " домашнийтелефон телефондомашний контактныйтелефон telefon telefonnummer telefonnr telefono telefonomovil"
+    " handy handynummer mobil mobiltelefon movil celular cellulare telefone telemovel portable"
+    " numerodetelephone numertelefonu nrtelefonu telefonnumarasi ceptelefonu gsm telefoon telefoonnummer"
+    " phoneno mobileno mobiel mobielnummer mobilnummer telno contactno cep_tel ceptel cep_no номертелефону"
+    " телефоны ұялытелефон",
     "email": "email emailaddress mail primaryemail почта электроннаяпочта элпочта эпочта емейл имейл correo"
     " correoelectronico emailadresse mailadresse courriel adressemail adresseemail adresmail adresemail eposta"
-    " postaelettronica emailadres",
+    " postaelettronica emailadres epost epostadresse epostadress електроннапошта пошта",
     "loyalty_card": "loyaltycard loyaltynumber cardnumber loyaltyid loyaltyno bonuscard карталояльности"
-    " карта номеркарты номеркартылояльности бонуснаякарта дисконтнаякарта kundenkarte"
+    " карта номеркарты номеркартылояльности бонуснаякарта дисконтнаякарта номербонуснойкарты бонуснойкарты"
+    " номердисконтнойкарты дисконтнойкарты картылояльности kundenkarte"
     " kundenkartennummer cartedefidelite tarjetadefidelidad cartafedelta kartalojalnosciowa sadakatkarti",
     "tax_id": "taxid inn инн",
     "national_id": "socsecid ssn socialsecuritynumber socialsecurity ssnlast4 last4ssn nationalid passport"
     " passportnumber nin nino personalid снилс паспорт dni pesel cpf codicefiscale tckimlikno",
     "street": "street address streetaddress address1 addr1 addressline1 addressline streetname адрес адресдоставки"
-    " адреспроживания домашнийадрес улица strasse anschrift adresse rue direccion domicilio calle indirizzo endereco"
-    " rua morada ulica adres straat homeaddress",
+    " адреспроживания домашнийадрес улица strasse anschrift adresse rue direccion domicilio calle indirizzo"
+    " endereco rua morada ulica adres straat homeaddress straatnaam logradouro адреса адрас мекенжайы"
+    " mailingaddress postaladdress",
     "address_2": "address2 addressline2 addr2 street2 apartment квартира номерквартиры adresszusatz complementadresse"
-    " nrmieszkania",
+    " nrmieszkania toevoeging complemento",
     "house": "house housenumber streetnumber streetno houseno дом номердома hausnummer hausnr nrdomu numerdomu kapino"
-    " huisnummer",
-    "suburb": "suburb district borough район stadtteil ortsteil quartier barrio bairro dzielnica mahalle",
+    " huisnummer civico numerocivico huisnr husnummer",
+    "suburb": "suburb district borough район stadtteil ortsteil quartier barrio bairro dzielnica mahalle ilce semt",
     "city": "city town locality cityname город населенныйпункт ort stadt ciudad wohnort ville commune localite"
-    " poblacion localidad municipio citta comune cidade localidade miasto miejscowosc sehir gemeinde stad woonplaats",
+    " poblacion localidad municipio citta comune cidade localidade miasto miejscowosc sehir gemeinde stad"
+    " woonplaats localita plaats plaatsnaam poststed postort il місто горад қала",
     "postcode": "postcode postalcode zip zipcode zip5 plz postleitzahl индекс почтовыйиндекс codigopostal codepostal"
-    " kodpocztowy postakodu postcodefake",
-    "state": "state st province region county область регион bundesland provincia departement wojewodztwo kanton",
+    " kodpocztowy postakodu postcodefake postnummer postnr pincode eircode cap поштовийіндекс паштовыіндэкс",
+    "state": "state st province region county область регион bundesland provincia departement wojewodztwo kanton prov"
+    " uf estado provincie",
     "country": "country countrycode countryname страна land pais pays paese kraj ulke",
     "birth_place": "birthplace placeofbirth местрождения месторождения geburtsort lieudenaissance lieunaissance"
     " lugardenacimiento luogodinascita localdenascimento miejsceurodzenia dogumyeri",
@@ -83,15 +95,52 @@ _SYNONYMS = {
 _OWNERS = frozenset(
     (
         *("patient", "member", "customer", "client", "cliente", "kunde", "kunden", "klient", "klienta"),
-        *("person", "user", "contact", "billing", "клиента", "покупателя", "пациента", "контакта"),
+        *("person", "user", "contact", "billing", "buyer", "recipient", "guest", "donor", "student"),
+        *(
+            "клиент",
+            "покупатель",
+            "пациент",
+            "контакт",
+            "контактное",
+            "лицо",
+            "заказчик",
+            "получатель",
+            "абонент",
+        ),
+        *(
+            "плательщик",
+            "владелец",
+            "гость",
+            "клиента",
+            "покупателя",
+            "пациента",
+            "контакта",
+            "контактного",
+            "лица",
+        ),
+        *("заказчика", "получателя", "абонента", "плательщика", "владельца", "держателя", "гостя", "ребенка"),
+    )
+)
+# Neither does which of several it is: адрес фактического проживания.
+_WHICH = frozenset(
+    (
+        *("проживания", "жительства", "фактического", "фактический", "регистрации", "прописки", "места"),
+        *("основной", "основная", "личный", "личная", "контактный", "контактная"),
+        *("home", "mailing", "postal", "primary"),
     )
 )
 # But a contact's source is no source_system, and a deleted user no deleted record.
 _OF_THE_RECORD = frozenset(
     ("source_system", "parent_record_id", "is_company", "created_at", "updated_at", "deleted_at", "state")
 )
+# Of languages where one word is a first name beside a surname, and a name in full by itself.
+_ALONE_IN_FULL = ("nome", "nombre", "isim", "ad")
 _BESIDE_A_SURNAME = ("vorname", "vornamen", "rufname", "prenom", "prenoms", "voornaam", "fornavn", "fornamn")
-_IN_SHORT = {"dt": "date", "addr": "address", "nbr": "number"}
+_IN_SHORT = {
+    **{"dt": "date", "addr": "address", "nbr": "number"},
+    **{"рожд": "рождения", "моб": "мобильный", "сот": "сотовый", "тел": "телефон", "адр": "адрес"},
+    **{"эл": "электронная", "нас": "населенный", "фам": "фамилия", "отч": "отчество", "ном": "номер"},
+}
 # Letters that are no letter with a sign on it; й and ё are, and lose it on both sides.
 _LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 
@@ -103,10 +152,23 @@ def _bare(header: str) -> str:
 
 
 def _meant(header: str) -> str:
-    """The same of its words, without whose it is, and with what is in short spelt out."""
-    words = re.findall(r"[^\W_]+", re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", header))
-    kept = [_IN_SHORT.get(word.lower(), word) for word in words if word.lower() not in _OWNERS]
+    """The same of its words, without whose and which it is, and with what is in short spelt out."""
+    kept = [_IN_SHORT.get(word, word) for word in _words(header) if word not in _OWNERS | _WHICH]
     return _bare("".join(kept))
+
+
+def _words(header: str) -> list[str]:
+    """In lower case, without remarks in brackets."""
+    spaced = re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", re.sub(r"\([^)]*\)", " ", header))
+    return re.findall(r"[^\W_]+", spaced.lower().replace("ё", "е"))
+
+
+def _is_of_names(values: Sequence[str | None]) -> bool:
+    """Are these mostly names: words of letters alone, often two and more?"""
+    told = [value.strip() for value in values if value and value.strip()]
+    words = [value for value in told if re.fullmatch(r"[^\W\d_]+([ .,'’-]+[^\W\d_]+)*\.?", value)]
+    several = sum(" " in value for value in words)
+    return len(words) >= 0.6 * len(told) and several >= 0.3 * len(told) > 0
 
 
 _BY_HEADER = {_bare(other): name for name, others in _SYNONYMS.items() for other in others.split()}
@@ -126,8 +188,17 @@ class Columns:
         return {ours: theirs for ours, theirs in self.taken.items() if ours != theirs}
 
 
-def choose(headers: Sequence[str], mapping: Mapping[str, str], also: Sequence[str], file: str) -> Columns:
-    """What each header of `file` is. mapping: theirs → ours; those that the file lacks are not looked for here."""
+def choose(
+    headers: Sequence[str],
+    mapping: Mapping[str, str],
+    also: Sequence[str],
+    file: str,
+    sample: Callable[[str], Sequence[str | None]] | None = None,
+) -> Columns:
+    """What each header of `file` is. mapping: theirs → ours; those that the file lacks are not looked for here.
+
+    sample: some values of a column, for headers that tell whose it is and not what (Покупатель).
+    """
     result = Columns()
     mapped = {theirs: ours for theirs, ours in mapping.items() if theirs in headers}
     for theirs, ours in mapped.items():
@@ -148,11 +219,28 @@ def choose(headers: Sequence[str], mapping: Mapping[str, str], also: Sequence[st
             is_free = ours not in result.taken and header not in result.taken.values()
             if ours and is_free and (_bare(ours) == _bare(header)) == exact:
                 result.taken[ours] = header
+    if sample and not {"full_name", "given_name", "family_name"} & result.taken.keys():
+        for header in rest:
+            words = _words(header)
+            if (
+                words
+                and set(words) <= _OWNERS
+                and header not in result.taken.values()
+                and _is_of_names(sample(header))
+            ):
+                result.taken["full_name"] = header
+                break
     # Beside a Vorname or a Prénom, the Name is the surname.
     name, given = (result.taken.get(ours, "") for ours in ("full_name", "given_name"))
     is_surname = _bare(name) in ("name", "naam") and _bare(given) in _BESIDE_A_SURNAME
     if is_surname and name not in mapped and "family_name" not in result.taken:
         result.taken["family_name"] = result.taken.pop("full_name")
+    if (
+        _bare(given) in _ALONE_IN_FULL
+        and given not in mapped
+        and not {"family_name", "full_name"} & result.taken.keys()
+    ):
+        result.taken["full_name"] = result.taken.pop("given_name")
     used = set(result.taken.values())
     result.left_out = [header for header in rest if header not in used]
     return result

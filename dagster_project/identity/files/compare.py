@@ -118,6 +118,19 @@ MACROS = (
     " else damerau_levenshtein(a, b) <= case when least(length(a), length(b)) >= 9 then 2 else 1 end end",
     "create or replace macro alike(a, b) as case when a is null or b is null then false"
     " when left(a, 1) = left(b, 1) and jaro_winkler_similarity(a, b) >= 0.92 then true else slip(a, b) end",
+    # Names of one beginning: Anna, Anna Maria, Anna M.; and initials of a name: J P, Jan.
+    "create or replace macro begins_alike(a, b) as length(split_part(a, ' ', 1)) > 1"
+    " and split_part(a, ' ', 1) = split_part(b, ' ', 1) and (not contains(a, ' ') or not contains(b, ' ')"
+    " or starts_with(split_part(a, ' ', 2), split_part(b, ' ', 2)) and length(split_part(b, ' ', 2)) = 1"
+    " or starts_with(split_part(b, ' ', 2), split_part(a, ' ', 2)) and length(split_part(a, ' ', 2)) = 1"
+    " or split_part(a, ' ', 2) = split_part(b, ' ', 2))",
+    "create or replace macro is_initials(a) as regexp_full_match(a, '[a-z]( [a-z])*')",
+    # Of a name in one field, all that the other says: its full words, and initials of words that are left.
+    "create or replace macro unmet(a, b) as list_filter(a, lambda w: length(w) >= 2"
+    " and len(list_filter(b, lambda v: v = w or alike(v, w))) = 0)",
+    "create or replace macro held_in(a, b) as len(list_filter(a, lambda w: length(w) >= 2)) > 0 and len(unmet(a, b)) = 0"
+    " and (len(unmet(b, a)) = 0 or len(list_filter(a, lambda i: length(i) = 1"
+    " and len(list_filter(unmet(b, a), lambda v: left(v, 1) = i)) = 0)) = 0)",
 )
 
 
@@ -356,7 +369,14 @@ def given_name(other: str | None) -> tuple[Comparison, list[Key], dict[str, str]
         _null("given"),
         (
             ("same", "given_l = given_r", 0.75, 0.01),
+            ("first", "begins_alike(given_l, given_r)", 0.06, 0.004),
             ("variant", "list_has_any(givens_l, givens_r)", 0.05, 0.004),
+            (
+                "initials",
+                "(is_initials(given_l) or is_initials(given_r)) and left(given_l, 1) = left(given_r, 1)",
+                0.04,
+                0.03,
+            ),
             # Марина is no slip for Мария; a slip is nearest as it was written, before short forms and folding.
             (
                 "alike",
@@ -451,6 +471,7 @@ def whole_name() -> tuple[Comparison, list[Key], dict[str, str]]:
         (
             ("same", "name_l = name_r", 0.6, 0.0005),
             ("alike", f"{shorter} >= 2 and {matched} >= {shorter}", 0.2, 0.0005),
+            ("contained", "held_in(words_l, words_r) or held_in(words_r, words_l)", 0.06, 0.002),
             (
                 "variant",
                 "(list_has_any(givens_l, givens_r) or list_has_any(givens_l, words_r) or list_has_any(givens_r, words_l))"

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -22,6 +23,8 @@ from dagster_project.identity.files.columns import KEY, Columns, check_present, 
 
 _DELIMITERS = ",;\t|"
 _PARQUET = b"PAR1"
+# Values of a column that are looked at before all are read.
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,13 @@ def read_files(
             raise ConfigError(
                 f"{path.name} holds no records.", "Give a file with at least one row below its header."
             )
-        columns = choose(table.column_names, mapping, also, path.name)
+        columns = choose(
+            table.column_names,
+            mapping,
+            also,
+            path.name,
+            partial(_sample, table),
+        )
         made = tuple(name for name in KEY if name not in columns.taken)
         if "source_record_id" in made and len(paths) > 1 and "source_system" not in made:
             raise ConfigError(
@@ -87,6 +96,12 @@ def read_files(
     con.unregister("incoming")
     _check_keys(con, reports)
     return reports
+
+
+def _sample(table: pa.Table, name: str) -> list[str | None]:
+    """Values from all over the column."""
+    step = max(1, table.num_rows // _SAMPLE)
+    return table[name].take(pa.array(range(0, table.num_rows, step))).to_pylist()
 
 
 def read_table(path: Path) -> tuple[pa.Table, str]:

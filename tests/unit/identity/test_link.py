@@ -64,6 +64,10 @@ def linked(groups: Groups, *rows: dict, **options: object) -> bool:
             },
         ),
         (
+            {"full_name": "Мкртчян Эльвира", "email": "dragon_elya@bk.ru", "city": "Омск"},
+            {"full_name": "Мкртчян Эльвира", "email": "dagon_elya@bk.ru", "city": "Омск"},
+        ),
+        (
             {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04"},
             {"full_name": "Щербакова Ю. О.", "birth_date": "1980-03-04"},
         ),
@@ -114,6 +118,10 @@ def test_one_person_is_linked(groups: Groups, one: dict, other: dict) -> None:
         (
             {"full_name": "Олег Котов", "email": "oleg.kotov@bk.ru"},
             {"full_name": "Олег Котов", "email": "oleg.kotov@ya.ru"},
+        ),
+        (
+            {"full_name": "Мкртчян Эльвира", "email": "dragon68@bk.ru", "city": "Омск"},
+            {"full_name": "Мкртчян Эльвира", "email": "dragon69@bk.ru", "city": "Омск"},
         ),
         (
             {"full_name": "Щербакова Юлия Олеговна", "birth_date": "1980-03-04"},

@@ -57,6 +57,8 @@ PARTS = [  # what is written, given, patronymic, family
     ("Роман Аркадьевич Абрамович", "roman", "arkadev", "abramovich"),
     ("Абрамович Роман Аркадьевич", "roman", "arkadev", "abramovich"),
     ("Иванов И.П.", None, None, "ivanov"), ("И. Иванов", None, None, "ivanov"),
+    ("Общество с ограниченной ответственностью «Спектр»", None, None, "spektr"),
+    ("Қайрат Нұрланов", "kairat", None, "nurlanov"),
     ("г-н Иванов Сергей", "sergei", None, "ivanov"), ("Mrs Anna Petrova", "ana", None, "petrov"),
     ("Bdfyjd Bdfy", "ivan", None, "ivanov"),
     ("Gtnhjdf Jkmuf", "olga", None, "petrov"), ("Aлексей Попoв", "aleksei", None, "popov"),
@@ -337,6 +339,12 @@ def test_addresses_are_read(read_columns: dict, written: str, expected: tuple) -
 @pytest.mark.parametrize(("written", "expected"), CITIES)
 def test_cities_have_one_key(read_columns: dict, written: str, expected: str) -> None:
     assert read_columns["city"][written] == (expected,)
+
+
+def test_a_surname_that_looks_like_a_patronymic_is_one_in_its_own_field() -> None:
+    con = read(*({"family_name": "Зинкевич", "given_name": name} for name in ("Ангелина", "Роман")))
+    found = con.execute("select given, patronymic, family from cards order by source_record_id").fetchall()
+    assert found == [("angelina", None, "zinkevich"), ("roman", None, "zinkevich")]
 
 
 def test_deleted_cards_are_left_out_and_identifiers_joined() -> None:

@@ -56,6 +56,46 @@ def test_two_names_that_a_dictionary_has_are_two_names(con: duckdb.DuckDBPyConne
     assert level(con, made, names("maria", True), names("mariia", False)) == "alike"
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("dorthe", "dorthe marit", "first"),
+        ("dorthe m", "dorthe marit", "first"),
+        ("lone maria", "signe maria", "near"),
+        ("dorthe marit", "dorthe signe", "near"),
+        ("w k", "wilma", "initials"),
+        ("r s", "roger simon", "initials"),
+        ("r s", "simon", "other"),
+    ],
+)
+def test_of_several_first_names_the_first_counts(
+    con: duckdb.DuckDBPyConnection, one: str, other: str, expected: str
+) -> None:
+    made = compare.given_name(None)
+    assert level(con, made, names(one, False), names(other, False)) == expected
+    assert level(con, made, names(other, False), names(one, False)) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("harish", "harish t", "contained"),
+        ("suresh g", "gupta suresh", "contained"),
+        ("savita", "savita srinivas", "contained"),
+        ("suresh k", "gupta suresh", "word"),
+        ("anita khan", "khan suresh", "word"),
+    ],
+)
+def test_a_name_may_be_held_in_the_other(
+    con: duckdb.DuckDBPyConnection, one: str, other: str, expected: str
+) -> None:
+    def whole(name: str) -> dict[str, Any]:
+        return {"name": name, "words": name.split(), "givens": []}
+
+    assert level(con, compare.whole_name(), whole(one), whole(other)) == expected
+    assert level(con, compare.whole_name(), whole(other), whole(one)) == expected
+
+
 def test_a_slip_is_nearest_as_it_was_written(con: duckdb.DuckDBPyConnection) -> None:
     """Катюшв is Катюша with a slip, though Катюша counts as Екатерина."""
     made = compare.given_name(None)
@@ -119,7 +159,7 @@ def whole(name: str, *short_for: str) -> dict[str, Any]:
         (whole("William Smith"), whole("Mark Smith"), "word"),
         (whole("William Smith"), whole("Mark Smyth"), "part"),
         (whole("Bob Smith", "robert"), whole("Smith Robert"), "variant"),
-        (whole("W Smith"), whole("William Smith"), "short"),
+        (whole("W Smith"), whole("William Smith"), "contained"),
         (whole("Graham Smith"), whole("Gladys Smith"), "word"),
         (whole("Muhammad Saleh"), whole("Mohammed Saleh"), "short"),
         (whole("William Smith"), whole("Mary Brown"), "other"),

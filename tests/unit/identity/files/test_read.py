@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.errors import ConfigError
+from dagster_project.identity.engine import connect
 from dagster_project.identity.files.columns import _SYNONYMS, choose, read_mapping
 from dagster_project.identity.files.read import read_files, read_table
 
@@ -136,10 +137,43 @@ def test_columns_are_recognised_mapped_or_left_out() -> None:
             ("MI", "middle_name"),
             ("ST", "state"),
         ),
+        *(
+            ("Дата рожд.", "birth_date"),
+            ("Моб. телефон", "phone"),
+            ("Тел. моб.", "phone"),
+            ("Город проживания", "city"),
+            ("Пол (М/Ж)", "gender"),
+            ("Адрес фактического проживания", "street"),
+            ("№ бонусной карты", "loyalty_card"),
+            ("Отчество (при наличии)", "middle_name"),
+            ("Name (Last, First)", "full_name"),
+            ("Efternavn", "family_name"),
+            ("Fødselsår", "birth_year"),
+            ("Voorletters", "given_name"),
+            ("İl", "city"),
+            ("Home Phone", "phone"),
+            ("Прізвище", "family_name"),
+            ("Nome", "full_name"),
+        ),
     ],
 )
 def test_headers_are_known_in_other_languages_and_forms(header: str, ours: str) -> None:
     assert choose([header], {}, (), "f").taken == {ours: header}
+
+
+@pytest.mark.parametrize("header", ["Покупатель", "client", "Контактное лицо"])
+def test_whose_it_is_is_a_name_where_it_holds_names(tmp_path: Path, header: str) -> None:
+    def taken(*lines: str) -> dict[str, str]:
+        file = tmp_path / "a.csv"
+        file.write_text("\n".join(lines))
+        return read_files(connect(), [file], {}, ())[0].columns.taken
+
+    names = ("Иванов Иван", "Ольга", "Пётр Ильич Котов", "О. Мак-Грегор")
+    assert taken(f"{header},phone", *(f"{name},1" for name in names))["full_name"] == header
+    # Numbers, or a name that another column holds.
+    assert "full_name" not in taken(f"{header},phone", "1001,1", "1002,2", "Иванов Иван,3")
+    assert "full_name" not in taken(f"{header},Фамилия", *(f"{name},Иванов" for name in names))
+    assert "full_name" not in taken(f"{header},phone", "VIP,1", "VIP,2", "new,3")
 
 
 def test_no_known_header_mixes_alphabets() -> None:
