@@ -88,6 +88,8 @@ def _macros() -> list[str]:
         # May one of the names begin with the initial? Unknown ones may.
         "create macro has_initial(names, initial) as names is null or initial is null"
         " or len(list_filter(names, lambda n: starts_with(n, initial))) > 0",
+        # Initials of one class may be of one name: Y. for Елена, Юлия; К., Х. and C.; З. and Ж.
+        "create macro initial_class(name) as translate(left(name, 1), 'ehc', 'ikk')",
         # A word that is one kind of name again and again, and hardly ever the other.
         "create macro mostly(uses, other_uses) as uses >= 4 and uses > 4 * other_uses",
         f"create macro from_latin_keys(s) as translate(lower(s), $${LATIN_KEYS}$$, '{CYRILLIC_KEYS}')",

@@ -25,22 +25,35 @@ _NEAR_MAILBOX = f"""case
     else {within("l.mailbox_1", "r.mailbox_1", "1")} end"""
 
 
-def _initials_fit(name: str, names: str) -> str:
-    """SQL: may two profiles, one of which has no more than an initial, be of one name?"""
-    return f"""case
-        when l.{name} is null and r.{name} is null then coalesce(l.{name}_initial = r.{name}_initial, true)
-        when l.{name} is null then has_initial({names.format(side="r")}, l.{name}_initial)
-        when r.{name} is null then has_initial({names.format(side="l")}, r.{name}_initial)
-        else true end"""
+def _initial(side: str, name: str, names: str) -> str:
+    """SQL: the letters that a profile's name may begin with, as a list, alphabets and spellings apart (Y, Е, Ю)."""
+    # Of a first name and one letter (Анна К.) the letter may be the surname's.
+    known = f"({side}.given is null or {side}.family is not null)" if name == "patronymic" else "true"
+    return (
+        f"case when {side}.{name} is not null then list_transform({names}, lambda n: initial_class(n))"
+        f" when {known} and {side}.{name}_initial is not null then [initial_class({side}.{name}_initial)] end"
+    )
+
+
+def _initials_differ(name: str, names: str) -> str:
+    """SQL: is one of two profiles without a full first name, and of another initial than the other?"""
+    one, other = (_initial(side, name, names.format(side=side)) for side in "lr")
+    return f"((l.given is null or r.given is null) and coalesce(not list_has_any({one}, {other}), false))"
+
+
+_OTHER_INITIALS = f"({_initials_differ('given', '{side}.givens')} or {_initials_differ('patronymic', '[{side}.patronymic]')})"
 
 
 def near_dates(a: str, b: str) -> str:
-    """SQL: is date b the date a, or one slip away from it: one sign, day and month in each other's place, one part?"""
-    year, month, day = (f"substr({{}}, {start}, {length})" for start, length in ((1, 4), (6, 2), (9, 2)))
-    same = " + ".join(f"({part.format(a)} = {part.format(b)})::int" for part in (year, month, day))
+    """SQL: is date b the date a, or a slip of it: one sign, day and month in each other's place, or one of the two?
+
+    Another year alone is no slip: that is a father and his son.
+    """
+    month, day = (f"substr({{}}, {start}, 2)" for start in (6, 9))
     return (
-        f"({within(a, b, '1')} or {same} >= 2 or ({year.format(a)} = {year.format(b)}"
-        f" and {month.format(a)} = {day.format(b)} and {day.format(a)} = {month.format(b)}))"
+        f"({within(a, b, '1')} or (left({a}, 4) = left({b}, 4) and ({month.format(a)} = {month.format(b)}"
+        f" or {day.format(a)} = {day.format(b)}"
+        f" or ({month.format(a)} = {day.format(b)} and {day.format(a)} = {month.format(b)}))))"
     )
 
 
@@ -65,7 +78,6 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
             coalesce(k.has_messenger, false) as has_messenger, coalesce(k.has_tax_id, false) as has_tax_id,
             l.is_strong and r.is_strong as both_strong,
             case
-                when not {_initials_fit("given", "{side}.givens")} then 'differs'
                 when l.given is null or r.given is null then 'unknown'
                 when list_has_any(l.givens, r.givens) then 'same'
                 -- Марина is no slip for Мария: two known names are two names.
@@ -80,11 +92,8 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
                 else {_STATE.format("family")} end as family_state,
             coalesce(l.given = r.given and l.family = r.family, false) as same_names,
             given_state in ('same', 'typo') or (given_state = 'near' and family_state in ('same', 'typo')) as given_fits,
-            case
-                -- Of a full first name and one letter (Анна К.) the letter may be the surname's.
-                when (l.given is null or r.given is null)
-                    and not {_initials_fit("patronymic", "[{side}.patronymic]")} then 'differs'
-                else {_STATE.format("patronymic")} end as patronymic_state,
+            {_STATE.format("patronymic")} as patronymic_state,
+            {_OTHER_INITIALS} as initials_differ,
             case
                 when l.birth_date is null or r.birth_date is null then 'unknown'
                 when l.birth_date = r.birth_date then 'same'
@@ -103,6 +112,9 @@ def find_facts(con: duckdb.DuckDBPyConnection, pairs: str) -> None:
         create or replace table vetoes as
         select pid_l, pid_r, case
             when given_state = 'differs' then 'given_name_differs'
+            -- A card or a number of one's own says more than a letter.
+            when initials_differ and not (has_phone or has_email or has_loyalty_card or has_login or has_account
+                    or has_messenger or has_tax_id) then 'given_name_differs'
             when gender_differs and given_state <> 'same' then 'gender_differs'
             when patronymic_state = 'differs' and not (has_email and birth_date_state = 'same') then 'patronymic_differs'
             when birth_date_state = 'differs'
@@ -130,21 +142,25 @@ def find_conflicts(con: duckdb.DuckDBPyConnection) -> None:
     A card that its source declares part of another (a delivery address) speaks for nobody by its name.
     """
     con.execute(
-        """
+        f"""
         create or replace table conflicts as
         with spoken as (
-            select c.component, p.pid, p.given, p.givens, p.patronymic, p.family
+            select c.component, p.pid, p.given, p.givens, p.patronymic, p.family, p.given_initial, p.patronymic_initial,
+                p.birth_date
             from components c join profiles p using (pid)
-            where p.given_known and p.pid not in (select child from parents)
+            where (p.given_known or p.given_initial is not null) and p.pid not in (select child from parents)
         ), mixed as (
-            select component from spoken group by 1 having count(distinct given) > 1 or count(distinct patronymic) > 1
+            select component from spoken group by 1
+            having count(distinct given) > 1 or count(distinct patronymic) > 1 or bool_or(given is null)
         )
         select l.pid as pid_l, r.pid as pid_r
         from spoken l join spoken r on l.component = r.component and l.pid < r.pid
         where l.component in (select component from mixed)
             and (not list_has_any(l.givens, r.givens)
                 or (l.patronymic is not null and r.patronymic is not null and l.patronymic <> r.patronymic
-                    and not is_typo(l.patronymic, r.patronymic)))
+                    and not is_typo(l.patronymic, r.patronymic))
+                -- Twins, and who was linked by surname and day.
+                or (l.family = r.family and l.birth_date = r.birth_date and {_OTHER_INITIALS}))
             and not exists (select 1 from links k where k.pid_l = l.pid and k.pid_r = r.pid and k.is_used)
         """
     )

@@ -36,9 +36,10 @@ RULED = (
 
 # Keys under which two profiles meet: exact, phonetic (names are keys already), reordered and partial ones.
 _BLOCKING = {
-    # Here, and here alone, profiles without a full first name meet others: two of a surname are rarely of one day.
+    # The one key of profiles with an initial alone: two of a surname are rarely of one day.
     "family+birth_date": (
-        "select pid, hash(family, birth_date) from profiles where family is not null and birth_date is not null"
+        "select pid, hash(family, birth_date) from profiles"
+        " where (is_strong or given_initial is not null) and family is not null and birth_date is not null"
     ),
     "given+birth_date": "select pid, hash(given, birth_date) from profiles where is_strong and birth_date is not null",
     "initials+birth_date": (
@@ -260,7 +261,7 @@ def link_sole_holders(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table weak as
-        -- What a trusted link already tied to a person is settled.
+        -- What another link already tied to a person is settled.
         select p.pid, c.cluster from profiles p join clusters c using (pid)
         where not p.is_strong and c.cluster not in (
             select cluster from clusters join profiles using (pid) where is_strong);

@@ -92,8 +92,8 @@ def refresh(
         found: RunSummary | None = None
         if state is not None and settled is not None and state.attach(con, settled.run_id):
             read = con.sql("from digests").to_arrow_table()
-            sessions.enter_context(in_small_groups(con))
             with _whatever_befalls(state, say):
+                sessions.enter_context(in_small_groups(con))
                 outcome = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
                 found = None if outcome is None else _write(run, con, outcome)
             if found is None:

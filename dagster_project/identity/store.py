@@ -365,9 +365,8 @@ class Writer:
         if not isinstance(result, Rest):
             self._cursor.execute(_MEET_DECISIONS, (self._run_id,))
         for table, (field, keys) in _TABLES.items():
-            rows = getattr(result, field, None)
-            if rows is not None:
-                for statement in _statements(self._cursor, table, rows, keys):
+            if field in result.__dataclass_fields__:
+                for statement in _statements(self._cursor, table, getattr(result, field), keys):
                     self._cursor.execute(statement)
         if not isinstance(result, Rest):
             _append(self._cursor, "customer_id_events", _dated(result.events, self._run_id, self._at))

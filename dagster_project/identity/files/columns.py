@@ -26,14 +26,14 @@ _SYNONYMS = {
     " фамилияимяотчество firstandsurname nombrecompleto nombreyapellidos vollername полноеимя клиент"
     " nomcomplet nomprenom nometprenom nomecompleto nomecognome imieinazwisko adsoyad naam volledigenaam"
     " nominativo nomeecognome cognomeenome adisoyadi adivesoyadi navn namn fuldenavn fulltnavn lastfirst"
-    " firstlast lastnamefirstname firstnamelastname піб прізвищеімяпобатькові прозвішчаімяімяпабацьку атыжөні",
+    " firstlast donorname lastnamefirstname firstnamelastname піб прізвищеімяпобатькові прозвішчаімяімяпабацьку атыжөні",
     "given_name": "givenname firstname forename first fname christianname имя vorname vornamen nombre nombres prenom prenoms"
     " nome imie imiona isim adi voornaam fornavn fornamn rufname firstnames forenames givennames voorletters"
-    " roepnaam primeironome ad імя аты",
+    " roepnaam primeironome імя аты",
     "middle_name": "middlename secondname middle patronymic отчество zweitername middleinitial mi segundonombre drugieimie"
     " ikinciad deuxiemeprenom mellemnavn mellomnavn mellannamn побатькові імяпабацьку әкесініңаты",
     "family_name": "familyname surname lastname last lname secondsurname фамилия nachname familienname zuname apellido"
-    " apellidos primerapellido apellido1 nom nomdefamille cognome sobrenome apelido nazwisko soyad soyadi"
+    " apellidos apellidopaterno primerapellido apellido1 nom nomdefamille cognome sobrenome apelido nazwisko soyad soyadi"
     " soyisim achternaam efternamn etternavn efternavn ultimonome прізвище прозвішча тегі",
     "gender": "gender sex пол geschlecht sexo sexe sesso plec cinsiyet geslacht kon kjonn стать жынысы",
     "birth_date": "birthdate dateofbirth dob birthday born bday датарождения деньрождения др geburtsdatum geburtstag"
@@ -91,50 +91,33 @@ _SYNONYMS = {
     "updated_at": "updatedat updated updateddate datemodified modifiedat",
     "deleted_at": "deletedat deleted",
 }
+
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Whose column it is tells nothing: patient_last_name.
-_OWNERS = frozenset(
-    (
-        *("patient", "member", "customer", "client", "cliente", "kunde", "kunden", "klient", "klienta"),
-        *("person", "user", "contact", "billing", "buyer", "recipient", "guest", "donor", "student"),
-        *(
-            "клиент",
-            "покупатель",
-            "пациент",
-            "контакт",
-            "контактное",
-            "лицо",
-            "заказчик",
-            "получатель",
-            "абонент",
-        ),
-        *(
-            "плательщик",
-            "владелец",
-            "гость",
-            "клиента",
-            "покупателя",
-            "пациента",
-            "контакта",
-            "контактного",
-            "лица",
-        ),
-        *("заказчика", "получателя", "абонента", "плательщика", "владельца", "держателя", "гостя", "ребенка"),
-    )
+_OWNERS = _words_of(
+    "patient member customer client cliente kunde kunden klient klienta person user contact billing"
+    " клиент покупатель пациент контакт контактное лицо заказчик абонент гость"
+    " клиента покупателя пациента контакта заказчика абонента владельца гостя"
+)
+# What may stand in brackets and change nothing: Пол (М/Ж), Name (Last, First).
+_REMARKS = _words_of(
+    "при наличии если есть обязательно м ж м/ж дд мм гг гггг last first m f dd mm yy yyyy optional required"
 )
 # Neither does which of several it is: адрес фактического проживания.
-_WHICH = frozenset(
-    (
-        *("проживания", "жительства", "фактического", "фактический", "регистрации", "прописки", "места"),
-        *("основной", "основная", "личный", "личная", "контактный", "контактная"),
-        *("home", "mailing", "postal", "primary"),
-    )
+_WHICH = _words_of(
+    "проживания жительства фактического фактический регистрации прописки места основной основная личный"
+    " личная контактный контактная home mailing postal primary"
 )
 # But a contact's source is no source_system, and a deleted user no deleted record.
 _OF_THE_RECORD = frozenset(
     ("source_system", "parent_record_id", "is_company", "created_at", "updated_at", "deleted_at", "state")
 )
 # Of languages where one word is a first name beside a surname, and a name in full by itself.
-_ALONE_IN_FULL = ("nome", "nombre", "isim", "ad")
+_ALONE_IN_FULL = ("nome", "nombre", "isim")
 _BESIDE_A_SURNAME = ("vorname", "vornamen", "rufname", "prenom", "prenoms", "voornaam", "fornavn", "fornamn")
 _IN_SHORT = {
     **{"dt": "date", "addr": "address", "nbr": "number"},
@@ -158,8 +141,14 @@ def _meant(header: str) -> str:
 
 
 def _words(header: str) -> list[str]:
-    """In lower case, without remarks in brackets."""
-    spaced = re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", re.sub(r"\([^)]*\)", " ", header))
+    """In lower case, without remarks in brackets that change nothing."""
+
+    def kept(bracket: re.Match[str]) -> str:
+        words = re.findall(r"[^\W\d_]+", bracket[1].lower())
+        return " " if set(words) <= _REMARKS else bracket[0]
+
+    plain = re.sub(r"\(([^)]*)\)", kept, header)
+    spaced = re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", plain)
     return re.findall(r"[^\W_]+", spaced.lower().replace("ё", "е"))
 
 

@@ -204,6 +204,13 @@ def test_a_name_beside_a_vorname_is_the_surname() -> None:
         "customer_deleted",
         "Customer State",
         "Owner Name",
+        "Дата рождения (супруга)",
+        "Name (mother)",
+        "Телефон (рабочий)",
+        "Фамилия (девичья)",
+        "Дата рождения ребенка",
+        "ФИО получателя",
+        "Id (parent)",
     ],
 )
 def test_what_a_contact_has_of_its_own_is_no_column_of_the_record(header: str) -> None:
