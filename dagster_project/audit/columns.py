@@ -42,7 +42,9 @@ def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
     found = {
         column: kind for column, values in sample.items() if (kind := _identifier(table, column, values))
     }
-    by_header = {theirs: ours for ours, theirs in choose(list(sample), {}, [], table).taken.items()}
+    by_header = {
+        theirs: ours for ours, theirs in choose(list(sample), {}, [], table, sample.__getitem__).taken.items()
+    }
     birth = {
         c: "birth_date" for c in sample if by_header.get(c) == "birth_date" or re.search("birth", c, re.I)
     }

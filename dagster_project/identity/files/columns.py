@@ -49,7 +49,7 @@ _SYNONYMS = {
     " домашнийтелефон телефондомашний контактныйтелефон telefon telefonnummer telefonnr telefono telefonomovil"
     " handy handynummer mobil mobiltelefon movil celular cellulare telefone telemovel portable"
     " numerodetelephone numertelefonu nrtelefonu telefonnumarasi ceptelefonu gsm telefoon telefoonnummer"
-    " phoneno mobileno mobiel mobielnummer mobilnummer telno contactno cep_tel ceptel cep_no номертелефону"
+    " phoneno mobileno mobiel mobielnummer mobilnummer telno contactno ceptel cepno номертелефону"
     " телефоны ұялытелефон",
     "email": "email emailaddress mail primaryemail почта электроннаяпочта элпочта эпочта емейл имейл correo"
     " correoelectronico emailadresse mailadresse courriel adressemail adresseemail adresmail adresemail eposta"
@@ -63,8 +63,7 @@ _SYNONYMS = {
     " passportnumber nin nino personalid снилс паспорт dni pesel cpf codicefiscale tckimlikno",
     "street": "street address streetaddress address1 addr1 addressline1 addressline streetname адрес адресдоставки"
     " адреспроживания домашнийадрес улица strasse anschrift adresse rue direccion domicilio calle indirizzo"
-    " endereco rua morada ulica adres straat homeaddress straatnaam logradouro адреса адрас мекенжайы"
-    " mailingaddress postaladdress",
+    " endereco rua morada ulica adres straat homeaddress straatnaam logradouro адреса адрас мекенжайы",
     "address_2": "address2 addressline2 addr2 street2 apartment квартира номерквартиры adresszusatz complementadresse"
     " nrmieszkania toevoeging complemento",
     "house": "house housenumber streetnumber streetno houseno дом номердома hausnummer hausnr nrdomu numerdomu kapino"
@@ -105,7 +104,7 @@ _OWNERS = _words_of(
 )
 # What may stand in brackets and change nothing: Пол (М/Ж), Name (Last, First).
 _REMARKS = _words_of(
-    "при наличии если есть обязательно м ж м/ж дд мм гг гггг last first m f dd mm yy yyyy optional required"
+    "при наличии если есть обязательно м ж дд мм гг гггг last first m f dd mm yy yyyy optional required"
 )
 # Neither does which of several it is: адрес фактического проживания.
 _WHICH = _words_of(
@@ -118,6 +117,7 @@ _OF_THE_RECORD = frozenset(
 )
 # Of languages where one word is a first name beside a surname, and a name in full by itself.
 _ALONE_IN_FULL = ("nome", "nombre", "isim")
+_SURNAMES = ("apellid", "apelid", "cognome", "sobrenome", "soyad", "soyisim")
 _BESIDE_A_SURNAME = ("vorname", "vornamen", "rufname", "prenom", "prenoms", "voornaam", "fornavn", "fornamn")
 _IN_SHORT = {
     **{"dt": "date", "addr": "address", "nbr": "number"},
@@ -150,6 +150,12 @@ def _words(header: str) -> list[str]:
     plain = re.sub(r"\(([^)]*)\)", kept, header)
     spaced = re.sub(r"(?<=[^\W\d_A-ZА-ЯЁ])(?=[A-ZА-ЯЁ])", " ", plain)
     return re.findall(r"[^\W_]+", spaced.lower().replace("ё", "е"))
+
+
+def _says_whose(header: str) -> bool:
+    """Does it say that, and not what it is (Покупатель)?"""
+    words = set(_words(header))
+    return bool(words) and words <= _OWNERS
 
 
 def _is_of_names(values: Sequence[str | None]) -> bool:
@@ -209,26 +215,19 @@ def choose(
             if ours and is_free and (_bare(ours) == _bare(header)) == exact:
                 result.taken[ours] = header
     if sample and not {"full_name", "given_name", "family_name"} & result.taken.keys():
-        for header in rest:
-            words = _words(header)
-            if (
-                words
-                and set(words) <= _OWNERS
-                and header not in result.taken.values()
-                and _is_of_names(sample(header))
-            ):
-                result.taken["full_name"] = header
-                break
+        free = (header for header in rest if header not in result.taken.values() and _says_whose(header))
+        for header in [header for header in free if _is_of_names(sample(header))][:1]:
+            result.taken["full_name"] = header
     # Beside a Vorname or a Prénom, the Name is the surname.
     name, given = (result.taken.get(ours, "") for ours in ("full_name", "given_name"))
     is_surname = _bare(name) in ("name", "naam") and _bare(given) in _BESIDE_A_SURNAME
     if is_surname and name not in mapped and "family_name" not in result.taken:
         result.taken["family_name"] = result.taken.pop("full_name")
-    if (
-        _bare(given) in _ALONE_IN_FULL
-        and given not in mapped
-        and not {"family_name", "full_name"} & result.taken.keys()
-    ):
+    # A surname that is not understood is there all the same.
+    is_alone = not {"family_name", "full_name"} & result.taken.keys() and not any(
+        part in _bare(header) for header in rest for part in _SURNAMES
+    )
+    if _bare(given) in _ALONE_IN_FULL and given not in mapped and is_alone:
         result.taken["full_name"] = result.taken.pop("given_name")
     used = set(result.taken.values())
     result.left_out = [header for header in rest if header not in used]

@@ -56,13 +56,7 @@ def read_files(
             raise ConfigError(
                 f"{path.name} holds no records.", "Give a file with at least one row below its header."
             )
-        columns = choose(
-            table.column_names,
-            mapping,
-            also,
-            path.name,
-            partial(_sample, table),
-        )
+        columns = choose(table.column_names, mapping, also, path.name, partial(_sample, table))
         made = tuple(name for name in KEY if name not in columns.taken)
         if "source_record_id" in made and len(paths) > 1 and "source_system" not in made:
             raise ConfigError(

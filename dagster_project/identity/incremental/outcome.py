@@ -55,6 +55,7 @@ def assign(con: duckdb.DuckDBPyConnection, run_id: str, at: dt.datetime) -> None
 
 
 def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
+    """What the warehouse may write at once."""
     resolution.find_results(con, run_id)
     con.execute(
         f"""
@@ -160,6 +161,7 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
 
 
 def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
+    """What follows from `outcome_of`, after it, and can be found while the warehouse writes that."""
     _look_at_all(con)
     counts = _counts(con)
     find_households(con)

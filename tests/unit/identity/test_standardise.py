@@ -176,6 +176,7 @@ PLACES = [
     ("Hauptstr. 5, 10115 Berlin", ("hauptstr", "5", None)),
     ("12 Baker Street, London 10001", ("baker", "12", None)),
     ("12345 Main St, Springfield", ("main", "12345", None)),
+    ("12 Baker Street, Apt 4, London, NY 10001-1234", ("baker", "12", "4")),
     ("12345 Main St, Apt 5", ("main", "12345", "5")),
     ("Ленина 5 мкр Южный", ("lenina", "5", None)),
     ("Ленина 10, 5 квартал", ("lenina", "10", "5")),

@@ -212,6 +212,30 @@ def test_words_of_a_name_are_whole(con: duckdb.DuckDBPyConnection, written: str,
     assert found == plain
 
 
+def test_a_long_postcode_is_the_place_of_its_first_five_digits(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "create or replace table named as"
+        " select * from (values (1, '10001-1234'), (2, '10001'), (3, '10002')) t(rid, postcode)"
+    )
+    compare.features(con, prepare.design(con, ["postcode"], None, ()))
+    found = con.execute("select postcode from features order by unique_id").fetchall()
+    assert found == [("10001",), ("10001",), ("10002",)]
+
+
+def test_a_year_alone_is_kept_though_the_daily_step_reads_none(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        create or replace table fields as
+        select * from (values (1, '1980'), (2, '1980-05-06'), (3, '01.01.0198')) t(rid, birth_date);
+        create or replace table numbered_cards as select rid, rid as card from fields;
+        create or replace table cards as select rid, try_cast(birth_date as date) as birth_date from fields;
+        """
+    )
+    prepare.take_contacts(con, ["birth_date"])
+    found = con.execute("select birth_date from fields order by rid").fetchall()
+    assert found == [("1980",), ("1980-05-06",), (None,)]
+
+
 def test_whole_keys_spend_before_cut_ones(con: duckdb.DuckDBPyConnection) -> None:
     design = Design()
     for name in ("card", "town", "postcode"):

@@ -176,6 +176,11 @@ def test_whose_it_is_is_a_name_where_it_holds_names(tmp_path: Path, header: str)
     assert "full_name" not in taken(f"{header},phone", "VIP,1", "VIP,2", "new,3")
 
 
+def test_a_first_name_beside_a_surname_that_is_not_understood_is_no_full_name() -> None:
+    assert choose(["Nombre", "Apellido de soltera"], {}, (), "f").taken == {"given_name": "Nombre"}
+    assert choose(["Nombre", "Ciudad"], {}, (), "f").taken == {"full_name": "Nombre", "city": "Ciudad"}
+
+
 def test_no_known_header_mixes_alphabets() -> None:
     """A Latin a in a Cyrillic word looks the same and is never found."""
     mixed = [word for words in _SYNONYMS.values() for word in words.split() if _is_mixed(word)]
