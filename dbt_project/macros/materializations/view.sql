@@ -1,0 +1,62 @@
+{#-
+A view is replaced in its place, and left alone where it says what it said.
+
+dbt's own way makes another and drops the old one with all that was built on it: two of its threads that do so at
+once wait for each other's views (PostgreSQL: deadlock detected), and readers miss what hangs on it meanwhile.
+-#}
+{% materialization view, adapter='postgres' -%}
+    {%- set target = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- if existing is not none and not existing.is_view -%}
+        {%- do adapter.drop_relation(existing) -%}
+        {%- set existing = none -%}
+    {%- endif -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- call statement('main') -%}
+        create temporary view c360_view as ({{ sql }})
+    {%- endcall -%}
+    {%- set change = 'create' if existing is none else run_query(view_change(target)).columns[0].values()[0] -%}
+    {%- do run_query('drop view pg_temp.c360_view') -%}
+    {%- if change == 'recreate' -%}
+        {%- do run_query(drop_alone(target)) -%}
+    {%- endif -%}
+    {%- if change != 'none' -%}
+        {%- do run_query(get_replace_view_sql(target, sql)) -%}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target]}) }}
+{%- endmaterialization %}
+
+{#- What makes `view` say what pg_temp.c360_view says: none, replace, create, or recreate where columns go or turn. -#}
+{% macro view_change(view) -%}
+with columns_now as (
+    select attnum, attname, atttypid, atttypmod, attcollation
+    from pg_attribute where attrelid = 'pg_temp.c360_view'::regclass
+),
+
+columns_before as (
+    select attnum, attname, atttypid, atttypmod, attcollation
+    from pg_attribute where attrelid = to_regclass('{{ view }}')
+)
+
+select
+    case
+        when to_regclass('{{ view }}') is null then 'create'
+        when pg_get_viewdef(to_regclass('{{ view }}')) = pg_get_viewdef('pg_temp.c360_view'::regclass) then 'none'
+        when exists (select * from columns_before except select * from columns_now) then 'recreate'
+        else 'replace'
+    end
+{%- endmacro %}
+
+{#- Drops a view and what is built on it, which dbt builds after it; one session at a time. -#}
+{% macro drop_alone(view) -%}
+select pg_advisory_xact_lock(360360, 1);
+drop view if exists {{ view }} cascade
+{%- endmacro %}
