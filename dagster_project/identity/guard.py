@@ -17,12 +17,14 @@ _STATE = """case
     when is_typo(l.{0}, r.{0}) then 'typo'
     else 'differs' end"""
 
-# SQL: a slip in a long mailbox; ivanov1968 and ivanov1969 are two. What is cheap comes first.
+# SQL: a slip in a long mailbox; ivanov1968 and ivanov1969 are two. What is cheap comes first, and alone: what `or`
+# joins is computed of every pair.
 _NEAR_MAILBOX = f"""case
     when least(length(l.mailbox_1), length(r.mailbox_1)) < 7 or abs(length(l.mailbox_1) - length(r.mailbox_1)) > 1
-        or (left(l.mailbox_1, 3) <> left(r.mailbox_1, 3) and right(l.mailbox_1, 3) <> right(r.mailbox_1, 3))
-        or regexp_replace(l.mailbox_1, '[^0-9]', '', 'g') <> regexp_replace(r.mailbox_1, '[^0-9]', '', 'g') then false
-    else {within("l.mailbox_1", "r.mailbox_1", "1")} end"""
+        or (left(l.mailbox_1, 3) <> left(r.mailbox_1, 3) and right(l.mailbox_1, 3) <> right(r.mailbox_1, 3)) then false
+    when {within("l.mailbox_1", "r.mailbox_1", "1")}
+        then regexp_replace(l.mailbox_1, '[^0-9]', '', 'g') = regexp_replace(r.mailbox_1, '[^0-9]', '', 'g')
+    else false end"""
 
 
 def _initial(side: str, name: str, names: str) -> str:
@@ -38,7 +40,8 @@ def _initial(side: str, name: str, names: str) -> str:
 def _initials_differ(name: str, names: str) -> str:
     """SQL: is one of two profiles without a full first name, and of another initial than the other?"""
     one, other = (_initial(side, name, names.format(side=side)) for side in "lr")
-    return f"((l.given is null or r.given is null) and coalesce(not list_has_any({one}, {other}), false))"
+    # Lists are made of the few pairs that ask for them: `and` would make them of all.
+    return f"case when l.given is null or r.given is null then coalesce(not list_has_any({one}, {other}), false) else false end"
 
 
 _OTHER_INITIALS = f"({_initials_differ('given', '{side}.givens')} or {_initials_differ('patronymic', '[{side}.patronymic]')})"

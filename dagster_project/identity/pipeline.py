@@ -61,15 +61,15 @@ def refresh(
     say = progress or (lambda _: None)
     started_at = dt.datetime.now(dt.UTC)
     store.ensure_tables(warehouse)
-    model = store.read_model(warehouse)
-    if model is not None:
-        check(model)
-    decisions = store.read_decisions(warehouse)
     with (
         store.reading(warehouse) as reader,
-        _digests(reader, model) as digests,
+        _digests(reader, store.is_trained(warehouse)) as digests,
         contextlib.ExitStack() as sessions,
     ):
+        model = store.read_model(warehouse)
+        if model is not None:
+            check(model)
+        decisions = store.read_decisions(warehouse)
         con = sessions.enter_context(connect())
         keys: pa.Table | None = None
         if model is None:
@@ -187,10 +187,10 @@ def _bring(
 
 
 @contextlib.contextmanager
-def _digests(reader: store.Reader, model: Model | None) -> Iterator[Future[tuple[pa.Table, pa.Table]]]:
+def _digests(reader: store.Reader, is_trained: bool) -> Iterator[Future[tuple[pa.Table, pa.Table]]]:
     """The cards' digests, read while the session is made; a first run reads them with the cards."""
     with ThreadPoolExecutor(1) as beside:
-        yield Future() if model is None else beside.submit(reader.digests)
+        yield beside.submit(reader.digests) if is_trained else Future()
 
 
 def _prepare(

@@ -19,6 +19,8 @@ import splink
 
 from dagster_project.identity.households import PLACE
 
+# A checkpoint replaces the file's contents at once: a log beside it would write all of them twice.
+_UNLOGGED = "recovery_mode no_wal_writes"
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
 EDGE_DIGEST = (
     "hash(linked_by, match_weight, match_probability, is_used, rejected_by, md5_number_lower(levels))"
@@ -98,7 +100,7 @@ class State:
         if not self.path.exists():
             return False
         try:
-            con.execute(f"attach '{self.path}' as state")
+            con.execute(f"attach '{self.path}' as state ({_UNLOGGED})")
         except duckdb.Error:
             return False
         try:
@@ -119,24 +121,24 @@ class State:
         for path in (self._new, _log(self._new)):
             path.unlink(missing_ok=True)
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        con.execute(f"attach '{self._new}' as state")
+        con.execute(f"attach '{self._new}' as state ({_UNLOGGED})")
         self._new.chmod(0o600)
         for name, query in TABLES.items():
             con.execute(f"create table state.{name} as {query}")
         con.execute(f"create table state.digests as select card_hash, digest, rid from {digests}")
         con.execute("create table state.noted (run_id varchar, basis varchar, day date)")
         self._note(con, run_id)
-        con.execute("detach state")
+        con.execute("checkpoint state; detach state")
         self._publish = self._replace
 
     def apply(self, con: duckdb.DuckDBPyConnection, run_id: str, statements: Iterable[str]) -> None:
-        """Brings the attached file to `run_id` in a transaction of `con`, which `publish` ends."""
+        """Brings the attached file to `run_id` in a transaction of `con`, which `publish` ends and writes."""
         con.execute("begin")
         for statement in statements:
             con.execute(statement)
         con.execute("delete from state.noted")
         self._note(con, run_id)
-        self._publish = lambda: con.execute("commit")
+        self._publish = lambda: con.execute("commit; checkpoint state")
 
     def publish(self) -> None:
         """After PostgreSQL's commit: what `make` or `apply` did holds from here on."""

@@ -159,10 +159,7 @@ def ensure_tables(warehouse: Warehouse) -> None:
 @contextlib.contextmanager
 def reading(warehouse: Warehouse) -> Iterator["Reader"]:
     """The cards as they are at one moment, however often they are asked for."""
-    with contextlib.ExitStack() as stack:
-        records, identifiers = (
-            stack.enter_context(stack.enter_context(warehouse.arrow()).cursor()) for _ in range(2)
-        )
+    with warehouse.arrow() as one, one.adbc_clone() as other, one.cursor() as records, other.cursor() as identifiers:
         for cursor in (records, identifiers):
             cursor.execute("set transaction isolation level repeatable read")
         records.execute("select pg_export_snapshot()")
@@ -279,6 +276,14 @@ def read_previous(warehouse: Warehouse) -> Previous:
             )
         )
     )
+
+
+def is_trained(warehouse: Warehouse) -> bool:
+    """Is there a current model?"""
+    with warehouse.begin() as connection:
+        return bool(
+            connection.scalar(sa.text(f"select exists (select from {IDENTITY}.models where is_current)"))
+        )
 
 
 def read_model(warehouse: Warehouse) -> Model | None:

@@ -28,8 +28,7 @@ def load(con: duckdb.DuckDBPyConnection, rids: str) -> None:
         select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
         from now_cards where rid in (select rid from {rids});
         create or replace table held as
-        select rid, kind, value from now_held where rid in (select rid from {rids})
-            and (kind, value) not in (select (kind, value) from now_placeholders);
+        select rid, kind, value from now_held where rid in (select rid from {rids}) and sign not in (select sign from hidden);
         """
     )
 
