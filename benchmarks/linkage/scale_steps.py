@@ -47,6 +47,10 @@ def fill(size: int) -> dict[str, Any]:
             connection.execute(sa.text(f"drop table if exists intermediate.{name} cascade"))
     warehouse.write(records, "intermediate", "customer_records")
     warehouse.write(identifiers, "intermediate", "customer_record_identifiers")
+    with warehouse.begin() as connection:
+        for name in ("customer_records", "customer_record_identifiers"):
+            # As the contract has it.
+            connection.execute(sa.text(f"create index on intermediate.{name} (source_record_id)"))
     with warehouse.admin_engine().connect() as connection:
         connection.execute(sa.text("vacuum analyze intermediate.customer_records"))
         connection.execute(sa.text("checkpoint"))

@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import standardise, store
+from dagster_project.identity import changes, standardise, store
 from dagster_project.identity.calibration import calibrate
+from dagster_project.identity.changes import Changes
 from dagster_project.identity.engine import connect, in_small_groups
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import (
@@ -61,48 +62,63 @@ def refresh(
     say = progress or (lambda _: None)
     started_at = dt.datetime.now(dt.UTC)
     store.ensure_tables(warehouse)
+    is_followed = changes.follow(warehouse)
     with (
         store.reading(warehouse) as reader,
-        _digests(reader, store.is_trained(warehouse)) as digests,
+        ThreadPoolExecutor(1) as beside,
         contextlib.ExitStack() as sessions,
     ):
+        seen = reader.changes()
+        is_told = is_followed and seen.keys is not None
+        # Read while the session is made; a first run reads them with the cards.
+        digests = beside.submit(reader.digests) if not is_told and store.is_trained(warehouse) else None
         model = store.read_model(warehouse)
         if model is not None:
             check(model)
         decisions = store.read_decisions(warehouse)
         con = sessions.enter_context(connect())
+        settled = store.last_run(warehouse, skipped=False)
+        state = None if model is None else _state(state_folder, model, company_phones)
+        is_known = state is not None and settled is not None and state.attach(con, settled.run_id)
         keys: pa.Table | None = None
+        told: _Told | None = None
+        fingerprint: str | None = None
         if model is None:
             say("no model yet: training one")
-            keys = _prepare(con, reader, decisions, company_phones, with_digests=True)
+            keys = _prepare(con, reader, decisions, company_phones)
             model = _train(warehouse, con, started_at, keys.num_rows)
-        else:
-            _digest(con, *digests.result())
-        fingerprint = _fingerprint(con, decisions, model, company_phones)
+            state = _state(state_folder, model, company_phones)
+        elif state is not None and is_known and is_told:
+            with _whatever_befalls(state, say):
+                told = _read_told(con, reader, seen)
+                fingerprint = _fingerprint(con, decisions, model, company_phones)
+            if fingerprint is None:
+                con, is_known, told = _another(sessions, con), False, None
+        if keys is None and fingerprint is None:
+            _digest(con, *(digests.result() if digests else reader.digests()))
+        fingerprint = fingerprint or _fingerprint(con, decisions, model, company_phones)
         last = store.last_run(warehouse)
         if last is not None and last.fingerprint == fingerprint:
             say("nothing changed since the last run: skipped")
             summary = _skipped(last, run_id, started_at)
             with store.writing(warehouse, run_id, started_at) as writer:
+                writer.met(seen)
                 writer.summary(summary)
             return summary
-        state = _state(state_folder, model, company_phones)
-        settled = store.last_run(warehouse, skipped=False)
-        run = _Run(warehouse, run_id, started_at, model, fingerprint, state, say)
+        run = _Run(warehouse, run_id, started_at, model, fingerprint, state, seen, say)
         found: RunSummary | None = None
-        if state is not None and settled is not None and state.attach(con, settled.run_id):
-            read = con.sql("from digests").to_arrow_table()
+        if is_known and state is not None:
             with _whatever_befalls(state, say):
                 sessions.enter_context(in_small_groups(con))
-                outcome = _follow(con, reader, model, decisions, run_id, started_at, company_phones, say)
+                told = told or _read_differing(con, reader)
+                outcome = None
+                if told is not None:
+                    outcome = _follow(
+                        con, reader, told, model, decisions, run_id, started_at, company_phones, say
+                    )
                 found = None if outcome is None else _write(run, con, outcome)
             if found is None:
-                # What was begun must not be met again by a full run.
-                con.close()
-                con, keys = sessions.enter_context(connect()), None
-                con.register("read", read)
-                con.execute("create table digests as from read")
-                con.unregister("read")
+                con = _another(sessions, con)
         if found is None:
             if keys is None:
                 keys = _prepare(con, reader, decisions, company_phones)
@@ -112,6 +128,12 @@ def refresh(
             found = _write(run, con, resolution, keys)
     say("written")
     return found
+
+
+def _another(sessions: contextlib.ExitStack, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A session in place of `con`: what was begun there must not be met again."""
+    con.close()
+    return sessions.enter_context(connect())
 
 
 @dataclass(frozen=True)
@@ -124,6 +146,7 @@ class _Run:
     model: Model
     fingerprint: str
     state: State | None
+    seen: Changes
     say: Progress
 
 
@@ -155,6 +178,7 @@ def _write(
                 weight_drift=drift(run.model.training.get("weights", rest.weights), rest.weights),
                 **rest.counts,
             )
+            writer.met(run.seen)
             writer.summary(summary, rest.weights)
         if brought.result() and run.state is not None:
             with _whatever_befalls(run.state, run.say):
@@ -186,26 +210,13 @@ def _bring(
     return False
 
 
-@contextlib.contextmanager
-def _digests(reader: store.Reader, is_trained: bool) -> Iterator[Future[tuple[pa.Table, pa.Table]]]:
-    """The cards' digests, read while the session is made; a first run reads them with the cards."""
-    with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(reader.digests) if is_trained else Future()
-
-
 def _prepare(
-    con: duckdb.DuckDBPyConnection,
-    reader: store.Reader,
-    decisions: pa.Table,
-    company_phones: Sequence[str],
-    *,
-    with_digests: bool = False,
+    con: duckdb.DuckDBPyConnection, reader: store.Reader, decisions: pa.Table, company_phones: Sequence[str]
 ) -> pa.Table:
-    """All cards into `con`, and `digests` if asked for; returns the cards' keys with card_hash."""
-    records, identifiers = reader.cards(with_digests=with_digests)
+    """All cards into `con`, and `digests`; returns the cards' keys with card_hash."""
+    records, identifiers = reader.cards(with_digests=True)
     standardise.load(con, records, identifiers)
-    if with_digests:
-        _digest(con, records, identifiers)
+    _digest(con, records, identifiers)
     keys = records.select(["source_system", "source_record_id", "card_hash"])
     # The session has its own copy: two would be in memory through all that follows.
     del records, identifiers
@@ -237,17 +248,58 @@ def _state(folder: Path | None, model: Model, company_phones: Sequence[str]) -> 
     return State(folder / "state.duckdb", basis)
 
 
-def _follow(
-    con: duckdb.DuckDBPyConnection,
-    reader: store.Reader,
-    model: Model,
-    decisions: pa.Table,
-    run_id: str,
-    at: dt.datetime,
-    company_phones: Sequence[str],
-    say: Progress,
-) -> Outcome | None:
-    """What follows from what changed since the attached state; None: so much that all is to be done again."""
+@dataclass(frozen=True)
+class _Told:
+    """Cards that may say something else than the state knows: their records and identifiers, those that are left.
+
+    `numbered_digests` has their digests, `left_digests` (rid) whose digests in the state hold no longer.
+    """
+
+    records: pa.Table
+    identifiers: pa.Table
+
+
+def _read_told(con: duckdb.DuckDBPyConnection, reader: store.Reader, seen: Changes) -> _Told:
+    """Of the cards that the log of changes names, those that differ; makes `digests` of all cards, for the attached
+    state has the others'."""
+    con.register("named", seen.keys)
+    con.execute(
+        "create table wanted as select distinct source_system, source_record_id from named;"
+        " create table left_digests as select card_key(source_system, source_record_id) as rid from wanted"
+    )
+    con.unregister("named")
+    records, identifiers = reader.cards(con.sql("from wanted").to_arrow_table(), with_digests=True)
+    _digest(con, records, identifiers)
+    _number(con, records)
+    con.execute(
+        """
+        create table as_they_were as
+        select n.rid from state.digests t join numbered_digests n on n.rid = t.rid and n.digest = t.digest
+        -- A card that is there twice is not as it was.
+        where n.rid in (select rid from numbered_digests group by rid having count(*) = 1);
+        delete from left_digests where rid in (select rid from as_they_were);
+        delete from numbered_digests where rid in (select rid from as_they_were);
+        drop table digests;
+        create view digests as
+        select card_hash, digest from state.digests where rid not in (select rid from left_digests)
+        union all select card_hash, digest from numbered_digests
+        """
+    )
+    return _Told(*(_of_numbered(con, table) for table in (records, identifiers)))
+
+
+def _of_numbered(con: duckdb.DuckDBPyConnection, cards: pa.Table) -> pa.Table:
+    """The rows of `cards` whose card is in `numbered_digests`."""
+    con.register("incoming", cards)
+    found = con.sql(
+        "from incoming where card_hash in (select card_hash from numbered_digests)"
+    ).to_arrow_table()
+    con.unregister("incoming")
+    return found
+
+
+def _read_differing(con: duckdb.DuckDBPyConnection, reader: store.Reader) -> _Told | None:
+    """The cards whose `digests` are not the attached state's; None: too many, or a card is there twice."""
     con.execute(
         """
         create or replace table unmatched as
@@ -256,6 +308,8 @@ def _follow(
         where n.card_hash is null or t.card_hash is null;
         create or replace table changed_hashes as
         select distinct coalesce(now_hash, then_hash) as card_hash from unmatched;
+        create or replace table left_digests as
+        select rid from state.digests where card_hash in (select card_hash from changed_hashes);
         """
     )
     changed = con.sql("from changed_hashes").to_arrow_table()
@@ -264,28 +318,41 @@ def _follow(
     # A card that is there twice is matched by the one that was known: a full run says what is wrong.
     if known - missing != read - new or changed.num_rows > 100 + MAX_SHARE * known:
         return None
-    say(f"{changed.num_rows} cards changed since the last run")
-    records, identifiers = reader.cards(changed.column("card_hash").combine_chunks())
+    records, identifiers = reader.cards(changed)
     _number(con, records)
+    return _Told(records, identifiers)
+
+
+def _follow(
+    con: duckdb.DuckDBPyConnection,
+    reader: store.Reader,
+    told: _Told,
+    model: Model,
+    decisions: pa.Table,
+    run_id: str,
+    at: dt.datetime,
+    company_phones: Sequence[str],
+    say: Progress,
+) -> Outcome | None:
+    """What follows from what changed since the attached state; None: so much that all is to be done again."""
     gone = con.sql(
-        """
-        select rid from state.digests where card_hash in (select card_hash from changed_hashes)
-            and rid not in (select rid from numbered_digests)
-        """
+        "select rid from left_digests where rid not in (select rid from numbered_digests)"
+        " and rid in (select rid from state.digests)"
     ).to_arrow_table()
+    say(f"{told.records.num_rows + gone.num_rows} cards changed since the last run")
 
     def fetch(rids: pa.Table) -> tuple[pa.Table, pa.Table]:
         con.register("asked", rids)
-        hashes = con.sql(
-            "select card_hash from state.digests where rid in (select rid from asked)"
+        keys = con.sql(
+            "select source_system, source_record_id from state.cards where rid in (select rid from asked)"
         ).to_arrow_table()
         con.unregister("asked")
-        return reader.cards(hashes.column("card_hash").combine_chunks())
+        return reader.cards(keys)
 
     try:
         return resolve_changes(
             con,
-            Change(records, identifiers, gone, fetch),
+            Change(told.records, told.identifiers, gone, fetch),
             model,
             decisions,
             run_id=run_id,
@@ -304,7 +371,7 @@ def _digest(con: duckdb.DuckDBPyConnection, cards: pa.Table, identifiers: pa.Tab
     con.register("identifier_digests", identifiers)
     con.execute(
         """
-        create table digests as
+        create or replace table digests as
         with further as (
             select card_hash, sum(digest) as digest from identifier_digests group by card_hash
         )
@@ -329,7 +396,7 @@ def _number(con: duckdb.DuckDBPyConnection, keys: pa.Table) -> None:
 
 
 _DIGESTS_FOLLOW = (
-    "delete from state.digests where card_hash in (select card_hash from changed_hashes)",
+    "delete from state.digests where rid in (select rid from left_digests)",
     "insert into state.digests by name from numbered_digests",
 )
 

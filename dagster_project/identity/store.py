@@ -17,7 +17,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import registry, views
+from dagster_project.identity import changes, registry, views
+from dagster_project.identity.changes import Changes
 from dagster_project.identity.decisions import DECISIONS, Key
 from dagster_project.identity.incremental import Delta, Outcome, Rest
 from dagster_project.identity.model import TERM_FREQUENCIES, Model
@@ -154,14 +155,22 @@ def ensure_tables(warehouse: Warehouse) -> None:
         connection.execute(sa.text(f"select pg_advisory_xact_lock({_LOCK})"))
         connection.exec_driver_sql(_DDL)
         connection.exec_driver_sql(views.DDL)
+        connection.exec_driver_sql(changes.DDL)
 
 
 @contextlib.contextmanager
 def reading(warehouse: Warehouse) -> Iterator["Reader"]:
     """The cards as they are at one moment, however often they are asked for."""
-    with warehouse.arrow() as one, one.adbc_clone() as other, one.cursor() as records, other.cursor() as identifiers:
+    with (
+        warehouse.arrow() as one,
+        one.adbc_clone() as other,
+        one.cursor() as records,
+        other.cursor() as identifiers,
+    ):
         for cursor in (records, identifiers):
             cursor.execute("set transaction isolation level repeatable read")
+            # Single cards are found by their keys.
+            cursor.execute("set local random_page_cost = 1.1")
         records.execute("select pg_export_snapshot()")
         identifiers.execute(f"set transaction snapshot '{records.fetchall()[0][0]}'")
         yield Reader(records, identifiers)
@@ -175,10 +184,15 @@ class Reader:
     """
 
     def __init__(self, records: adbc.Cursor, identifiers: adbc.Cursor) -> None:
+        self._cursor = records
         self._sources = (
             (records, RECORD_COLUMNS, f"{INTERMEDIATE}.customer_records where deleted_at is null"),
             (identifiers, IDENTIFIER_COLUMNS, f"{INTERMEDIATE}.customer_record_identifiers where true"),
         )
+
+    def changes(self) -> Changes:
+        """The cards that PostgreSQL saw change since a run last took its log away."""
+        return changes.read(self._cursor)
 
     def digests(self) -> tuple[pa.Table, pa.Table]:
         """(card_hash, digest) of every card, and of every identifier."""
@@ -192,15 +206,19 @@ class Reader:
 
         return self._both(read)
 
-    def cards(self, hashes: pa.Array | None = None, with_digests: bool = False) -> tuple[pa.Table, pa.Table]:
-        """Records and identifiers, with card_hash and, if asked for, digest: of every card, or of those with `hashes`."""
+    def cards(self, wanted: pa.Table | None = None, with_digests: bool = False) -> tuple[pa.Table, pa.Table]:
+        """Records and identifiers, with card_hash and, if asked for, digest: of every card, or of the `wanted`.
+
+        wanted: cards by card_hash, or by source_system and source_record_id.
+        """
 
         def read(cursor: adbc.Cursor, columns: Sequence[str], table: str) -> pa.Table:
             chosen = ""
-            if hashes is not None:
-                _stage(cursor, "wanted", pa.table({"card_hash": hashes}))
+            if wanted is not None:
+                _stage(cursor, "wanted", wanted)
                 cursor.execute("analyze wanted")
-                chosen = f" and {_HASH} in (select card_hash from wanted)"
+                key = _HASH if wanted.column_names == ["card_hash"] else "(source_system, source_record_id)"
+                chosen = f" and {key} in (select {', '.join(wanted.column_names)} from wanted)"
             told = ", ".join(
                 [f"{_HASH} as card_hash", *[f"{_digest(columns)} as digest"] * with_digests, *columns]
             )
@@ -375,6 +393,10 @@ class Writer:
                     self._cursor.execute(statement)
         if not isinstance(result, Rest):
             _append(self._cursor, "customer_id_events", _dated(result.events, self._run_id, self._at))
+
+    def met(self, seen: Changes) -> None:
+        """What the run read in the log of changes is dealt with."""
+        changes.take_away(self._cursor, seen)
 
     def summary(self, summary: RunSummary, weights: Sequence[int] | None = None) -> None:
         """The row of identity.runs; weights: where this run's links lie, which the model keeps if it is its first."""

@@ -93,7 +93,7 @@ def full(warehouse: Warehouse, run_id: str) -> dict[str, list[Any]]:
     """What a full run makes of the same cards and the same registry, undone afterwards."""
     copies = {
         name: rows(warehouse, f"select * from identity.{name}")
-        for name in (*TABLES, "customer_id_events", "runs")
+        for name in (*TABLES, "customer_id_events", "runs", "card_changes")
     }
     with warehouse.begin() as connection:
         for name in copies:
@@ -102,7 +102,7 @@ def full(warehouse: Warehouse, run_id: str) -> dict[str, list[Any]]:
     found = content(warehouse)
     with warehouse.begin() as connection:
         for name in copies:
-            identity = " overriding system value" if name == "customer_id_events" else ""
+            identity = " overriding system value" if name in ("customer_id_events", "card_changes") else ""
             connection.execute(
                 sa.text(
                     f"truncate identity.{name}; insert into identity.{name}{identity} select * from identity.kept_{name};"

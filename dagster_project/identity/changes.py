@@ -1,0 +1,99 @@
+"""Which cards changed since the last run: PostgreSQL's own log of them, kept by triggers on the contracts.
+
+Belongs here: the log, what writes it, how it is read and taken away. Does not belong here: what a changed card says
+(store.py) and what follows from it (incremental/).
+
+The contracts are altered row by row (dbt's strategy `difference`), and each statement notes the keys that it touched.
+A row without a key says that anything may have changed: the table was made anew or emptied. Who reads the log then
+compares digests of all cards.
+"""
+
+from dataclasses import dataclass
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+
+from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
+
+_LOG = f"{IDENTITY}.card_changes"
+_NOTE = f"{IDENTITY}.note_changed_cards"
+DDL = f"""
+create table if not exists {_LOG} (
+    change_id bigint generated always as identity primary key, source_system text, source_record_id text);
+create or replace function {_NOTE}() returns trigger language plpgsql as $$ begin
+    if tg_op = 'TRUNCATE' then
+        insert into {_LOG} default values;
+    end if;
+    if tg_op in ('DELETE', 'UPDATE') then
+        insert into {_LOG} (source_system, source_record_id)
+        select distinct source_system, source_record_id from then_rows;
+    end if;
+    if tg_op in ('INSERT', 'UPDATE') then
+        insert into {_LOG} (source_system, source_record_id)
+        select distinct source_system, source_record_id from now_rows;
+    end if;
+    return null;
+end $$;
+"""
+_TRIGGERS = {
+    "insert": "referencing new table as now_rows",
+    "delete": "referencing old table as then_rows",
+    "update": "referencing old table as then_rows new table as now_rows",
+    "truncate": "",
+}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the log says. ids: its rows; keys: source_system and source_record_id of each, null: anything changed."""
+
+    ids: pa.Array
+    keys: pa.Table | None
+
+
+def follow(warehouse: Warehouse) -> bool:
+    """Sees to it that both contracts are followed from here on; False: they cannot be, for one is no plain table."""
+    with warehouse.begin() as connection:
+        found = connection.execute(
+            sa.text(
+                f"""
+                select c.oid::regclass::text as name, c.relkind = 'r' as is_table,
+                    array(select tgname from pg_trigger t
+                        where t.tgrelid = c.oid and t.tgfoid = '{_NOTE}'::regproc and t.tgenabled in ('O', 'A')) as triggers
+                from pg_class c where c.oid in (
+                    to_regclass('{INTERMEDIATE}.customer_records'), to_regclass('{INTERMEDIATE}.customer_record_identifiers'))
+                """
+            )
+        ).all()
+        for table in found:
+            missing = [
+                event for event in _TRIGGERS if table.is_table and f"note_{event}" not in table.triggers
+            ]
+            for event in missing:
+                connection.exec_driver_sql(
+                    f"create or replace trigger note_{event} after {event} on {table.name} {_TRIGGERS[event]}"
+                    f" for each statement execute function {_NOTE}()"
+                )
+            if missing:
+                connection.exec_driver_sql(f"insert into {_LOG} default values")
+    return len(found) == 2 and all(table.is_table for table in found)
+
+
+def read(cursor: adbc.Cursor) -> Changes:
+    """The log as the cursor's transaction sees it."""
+    cursor.execute(f"select change_id, source_system, source_record_id from {_LOG}")
+    rows = cursor.fetch_arrow_table()
+    keys = rows.drop_columns("change_id")
+    return Changes(
+        rows.column("change_id"), None if any(column.null_count for column in keys.columns) else keys
+    )
+
+
+def take_away(cursor: adbc.Cursor, changes: Changes) -> None:
+    """What was read is dealt with once the cursor's transaction holds; what came since stays."""
+    cursor.adbc_ingest("met_changes", pa.table({"change_id": changes.ids}), mode="create", temporary=True)
+    cursor.execute(
+        f"delete from {_LOG} using met_changes m where {_LOG.split('.')[1]}.change_id = m.change_id"
+    )
