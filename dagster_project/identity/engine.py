@@ -118,6 +118,15 @@ def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
+def beside(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second session on `con`'s tables (temporary ones are not shared), for a thread or a transaction of its own."""
+    path = con.execute("select current_setting('search_path')").fetchall()[0][0]
+    with con.cursor() as own:
+        own.execute(f"set search_path = '{path}'")
+        yield own
+
+
+@contextlib.contextmanager
 def in_small_groups(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """What `con` makes from here on lies in row groups small enough for all cores to share its work.
 

@@ -38,6 +38,7 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
     """
     find_relatives(con)
     join_relatives(con)
+    report(con)
 
 
 def find_relatives(con: duckdb.DuckDBPyConnection) -> None:
@@ -111,25 +112,18 @@ def find_relatives(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def join_relatives(con: duckdb.DuckDBPyConnection) -> None:
-    """From `relatives`, `crowded_signs` and `customers_now` to `households` and `household_report`."""
-    con.execute(
-        """
-        create or replace temp table kin as
-        select customer_id, cast(row_number() over (order by customer_id) - 1 as integer) as node
-        from (select customer_l as customer_id from relatives union select customer_r from relatives);
-        """
-    )
+    """From `relatives` and `customers_now` to `kin` (customer_id, family: the smallest ID of all whom a chain of
+    relatives joins) and `households`. Whole chains may be joined without the others."""
     _label(con)
     con.execute(
         f"""
         create or replace temp table grouped as
-        select k.customer_id, h.household, count(*) over (partition by h.household) as members
-        from kin k join household_labels h using (node);
+        select customer_id, family, count(*) over (partition by family) as members from kin;
 
         create or replace table households as
         with oldest as (
-            select household, arg_min(customer_id, (c.created_at, customer_id)) as customer_id
-            from grouped join customers_now c using (customer_id) group by household
+            select family, arg_min(customer_id, (c.created_at, customer_id)) as customer_id
+            from grouped join customers_now c using (customer_id) group by family
         ), evidence as (
             select customer_id, min(evidence) as evidence
             from (select customer_l as customer_id, evidence from relatives union all select customer_r, evidence from relatives)
@@ -137,25 +131,47 @@ def join_relatives(con: duckdb.DuckDBPyConnection) -> None:
         )
         select g.customer_id, 'H-' || substr(o.customer_id, 3) as household_id,
             case e.evidence when 1 then 'home' when 2 then 'house' else 'contact' end as evidence, g.members
-        from grouped g join oldest o using (household) join evidence e on e.customer_id = g.customer_id
+        from grouped g join oldest o using (family) join evidence e on e.customer_id = g.customer_id
         where g.members <= {MAX_MEMBERS};
+        """
+    )
 
+
+def report(con: duckdb.DuckDBPyConnection, kin: str = "kin", crowded_signs: str = "crowded_signs") -> None:
+    """Makes `household_report` of everybody's kin and signs."""
+    con.execute(
+        f"""
         create or replace table household_report as
-        select 'shared_by_too_many:' || kind as what, count(*) as count from crowded_signs group by kind
+        select 'shared_by_too_many:' || kind as what, count(*) as count from {crowded_signs} group by kind
         union all
-        select 'too_large', count(distinct household) from grouped where members > {MAX_MEMBERS} having count(*) > 0;
+        select 'too_large', count(*) from (
+            select family from {kin} group by family having count(*) > {MAX_MEMBERS}
+        ) having count(*) > 0;
         """
     )
 
 
 def _label(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `household_labels` (node, household): connected components of `relatives`."""
-    nodes = int(con.execute("select count(*) from kin").fetchall()[0][0])
+    """Makes `kin`: connected components of `relatives`."""
+    con.execute(
+        """
+        create or replace temp table relations as
+        select customer_id, cast(row_number() over (order by customer_id) - 1 as integer) as node
+        from (select customer_l as customer_id from relatives union select customer_r from relatives);
+        """
+    )
+    nodes = int(con.execute("select count(*) from relations").fetchall()[0][0])
     pairs = con.execute(
-        "select l.node as a, r.node as b from relatives join kin l on l.customer_id = customer_l"
-        " join kin r on r.customer_id = customer_r"
+        "select l.node as a, r.node as b from relatives join relations l on l.customer_id = customer_l"
+        " join relations r on r.customer_id = customer_r"
     ).fetchnumpy()
     labels = components(nodes, np.column_stack([pairs["a"], pairs["b"]]).astype(np.int64).reshape(-1, 2))
-    con.register("labels", pa.table({"node": np.arange(nodes, dtype=np.int32), "household": labels}))
-    con.execute("create or replace temp table household_labels as select * from labels")
+    con.register("labels", pa.table({"node": np.arange(nodes, dtype=np.int32), "smallest": labels}))
+    con.execute(
+        """
+        create or replace table kin as
+        select r.customer_id, f.customer_id as family
+        from relations r join labels using (node) join relations f on f.node = labels.smallest
+        """
+    )
     con.unregister("labels")

@@ -8,7 +8,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from dagster_project.identity import changes, standardise, store
 from dagster_project.identity.calibration import calibrate
 from dagster_project.identity.changes import Changes
-from dagster_project.identity.engine import connect, in_small_groups
+from dagster_project.identity.engine import beside, connect, in_small_groups
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import (
     MAX_SHARE,
@@ -26,6 +26,7 @@ from dagster_project.identity.incremental import (
     Outcome,
     Rest,
     TooMuchChanged,
+    follow,
     resolve_changes,
     rest_of,
 )
@@ -65,13 +66,13 @@ def refresh(
     is_followed = changes.follow(warehouse)
     with (
         store.reading(warehouse) as reader,
-        ThreadPoolExecutor(1) as beside,
+        ThreadPoolExecutor(1) as pool,
         contextlib.ExitStack() as sessions,
     ):
         seen = reader.changes()
         is_told = is_followed and seen.keys is not None
         # Read while the session is made; a first run reads them with the cards.
-        digests = beside.submit(reader.digests) if not is_told and store.is_trained(warehouse) else None
+        digests = pool.submit(reader.digests) if not is_told and store.is_trained(warehouse) else None
         model = store.read_model(warehouse)
         if model is not None:
             check(model)
@@ -155,15 +156,18 @@ def _write(
 ) -> RunSummary:
     """Into PostgreSQL and the state; keys: those of all cards, of a Resolution.
 
-    Households and the state follow while PostgreSQL writes.
+    While PostgreSQL writes, households are found, and the state follows in two sessions: what waits for the
+    households, and all the rest.
     """
-    with ThreadPoolExecutor(1) as beside:
-        resting = beside.submit(_rest, con, result)
-        brought = beside.submit(_bring, run, con, resting, keys)
+    with beside(con) as own, ThreadPoolExecutor(1) as pool:
+        resting = pool.submit(_rest, con, result)
+        made = pool.submit(_make, run, con, keys) if isinstance(result, Resolution) else None
         with store.writing(run.warehouse, run.run_id, run.started_at) as writer:
             writer.tables(result)
+            begun = isinstance(result, Outcome) and _begin(run, own)
             rest = resting.result()
             if isinstance(rest, Rest):
+                made = pool.submit(_bring, run, con, own) if begun else None
                 writer.tables(rest)
             summary = RunSummary(
                 run_id=run.run_id,
@@ -180,7 +184,7 @@ def _write(
             )
             writer.met(run.seen)
             writer.summary(summary, rest.weights)
-        if brought.result() and run.state is not None:
+        if made is not None and made.result() and run.state is not None:
             with _whatever_befalls(run.state, run.say):
                 run.state.publish()
     return summary
@@ -190,22 +194,35 @@ def _rest(con: duckdb.DuckDBPyConnection, result: Resolution | Outcome) -> Resol
     return rest_of(con) if isinstance(result, Outcome) else result
 
 
-def _bring(
-    run: _Run,
-    con: duckdb.DuckDBPyConnection,
-    resting: Future[Resolution | Rest],
-    keys: pa.Table | None,
-) -> bool:
-    """Brings the state to this run, which does not hold before it is published; False: it could not be."""
+# The state does not hold before it is published. These say whether it could be brought so far.
+
+
+def _make(run: _Run, con: duckdb.DuckDBPyConnection, keys: pa.Table | None) -> bool:
+    """A state of all that a full run found."""
+    if run.state is None or keys is None:
+        return False
+    with _whatever_befalls(run.state, run.say):
+        _number(con, keys)
+        run.state.make(con, run.run_id, "numbered_digests")
+        return True
+    return False
+
+
+def _begin(run: _Run, own: duckdb.DuckDBPyConnection) -> bool:
+    """What follows from cards and customers, in a session of its own: the other one reads the last run's state."""
     if run.state is None:
         return False
-    rest = resting.result()
     with _whatever_befalls(run.state, run.say):
-        if isinstance(rest, Rest):
-            run.state.apply(con, run.run_id, (*rest.statements, *_DIGESTS_FOLLOW))
-        else:
-            _number(con, keys)
-            run.state.make(con, run.run_id, "numbered_digests")
+        run.state.begin(own, (*follow.of_outcome(), *_DIGESTS_FOLLOW))
+        return True
+    return False
+
+
+def _bring(run: _Run, con: duckdb.DuckDBPyConnection, own: duckdb.DuckDBPyConnection) -> bool:
+    if run.state is None:
+        return False
+    with _whatever_befalls(run.state, run.say):
+        run.state.apply(con, own, run.run_id, follow.of_rest())
         return True
     return False
 

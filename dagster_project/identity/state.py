@@ -19,7 +19,7 @@ import splink
 
 from dagster_project.identity.households import PLACE
 
-# A checkpoint replaces the file's contents at once: a log beside it would write all of them twice.
+# A checkpoint replaces the file's contents at once; no transaction is on the disk by its own end.
 _UNLOGGED = "recovery_mode no_wal_writes"
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
 EDGE_DIGEST = (
@@ -82,6 +82,7 @@ TABLES = {
     "departed": "select card_key(source_system, source_record_id) as rid, * from departed_now",
     "relatives": "select * from relatives",
     "crowded_signs": "select * from crowded_signs",
+    "kin": "select * from kin",
     "households": "select * from households",
 }
 
@@ -100,7 +101,8 @@ class State:
         if not self.path.exists():
             return False
         try:
-            con.execute(f"attach '{self.path}' as state ({_UNLOGGED})")
+            # Nor by the session's end.
+            con.execute(f"pragma disable_checkpoint_on_shutdown; attach '{self.path}' as state ({_UNLOGGED})")
         except duckdb.Error:
             return False
         try:
@@ -131,12 +133,24 @@ class State:
         con.execute("checkpoint state; detach state")
         self._publish = self._replace
 
-    def apply(self, con: duckdb.DuckDBPyConnection, run_id: str, statements: Iterable[str]) -> None:
-        """Brings the attached file to `run_id` in a transaction of `con`, which `publish` ends and writes."""
+    def begin(self, con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
+        """Brings the attached file forward in a transaction of `con`, a session beside the one that goes on reading it."""
+        con.execute("begin; delete from state.noted")
+        for statement in statements:
+            con.execute(statement)
+
+    def apply(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        begun: duckdb.DuckDBPyConnection,
+        run_id: str,
+        statements: Iterable[str],
+    ) -> None:
+        """Ends what `begun` began, and brings the rest to `run_id`; on the disk it is by `publish`."""
+        begun.execute("commit")
         con.execute("begin")
         for statement in statements:
             con.execute(statement)
-        con.execute("delete from state.noted")
         self._note(con, run_id)
         self._publish = lambda: con.execute("commit; checkpoint state")
 

@@ -132,8 +132,8 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[s
         insert into held
         select rid, kind, value from state.held
         where sign in (select sign from touched_values) and rid not in (select rid from touched);
-        insert into cards select * from state.cards
-        where rid in (select rid from held) and rid not in (select rid from touched);
+        create or replace table cards as
+        select rid, is_company, given, given_known, family from now_cards where rid in (select rid from held);
         """
     )
     placeholders.count_days(con, "now_cards")

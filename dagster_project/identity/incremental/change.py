@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rest:
-    """What follows from an outcome: households, what is told of everybody, and what brings the state to this run."""
+    """What follows from an outcome: households, and what is told of everybody."""
 
     households: Delta
     placeholders: pa.Table
@@ -65,4 +65,3 @@ class Rest:
     counts: dict[str, int]
     estimate: Estimate
     weights: list[int]
-    statements: tuple[str, ...]

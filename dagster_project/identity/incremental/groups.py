@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity import link, profiles
-from dagster_project.identity.incremental.session import bound, describe, load
+from dagster_project.identity.incremental.session import bound, load
 
 
 def regroup(con: duckdb.DuckDBPyConnection) -> None:
@@ -85,9 +85,15 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
         join now_members m on m.rid = c.rid join now_members p on p.rid = c.parent_key;
         """
     )
-    describe(con, "live")
+    con.execute("create or replace table members as select rid, pid from new_members")
+    profiles.describe(con)
     link.find_blocks(con)
-    con.execute("create or replace table new_blocks as from blocks")
+    con.execute(
+        """
+        create or replace table new_blocks as from blocks;
+        create or replace table pool_profiles as from profiles;
+        """
+    )
 
 
 def _surround(con: duckdb.DuckDBPyConnection) -> None:

@@ -8,11 +8,11 @@ import duckdb
 
 from dagster_project.identity import households
 from dagster_project.identity.incremental.change import Delta
-from dagster_project.identity.incremental.session import arrow, load
+from dagster_project.identity.incremental.session import arrow
 from dagster_project.identity.state import sign
 
 # SQL: what stands in `signs` for the place or the contact that a sign of households.py is made of.
-_SIGN = sign("material")
+SIGN_OF_MATERIAL = sign("material")
 
 
 def find_households(con: duckdb.DuckDBPyConnection) -> None:
@@ -70,21 +70,41 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         union select customer_id from customers_left;
         """
     )
-    load(con, "clustered")
+    con.execute(
+        """
+        create or replace table cards as
+        select rid, is_company, given, givens, given_known, family, families, city, postcode, street, house, flat,
+            case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date
+        from now_cards where rid in (select rid from clustered);
+        create or replace table held as
+        select rid, kind, value from now_held where rid in (select rid from clustered)
+            and kind in ('phone', 'email') and sign not in (select sign from hidden);
+        """
+    )
     households.find_relatives(con)
     con.execute(
         f"""
         create or replace table new_relatives as from relatives
         where customer_l in (select customer_id from near_customers) or customer_r in (select customer_id from near_customers);
         create or replace table new_crowded_signs as
-        from crowded_signs where {_SIGN} in (select sign from signs);
+        from crowded_signs where {SIGN_OF_MATERIAL} in (select sign from signs);
+        create or replace view now_crowded_signs as
+        select * from state.crowded_signs where {SIGN_OF_MATERIAL} not in (select sign from signs)
+        union all from new_crowded_signs;
+
+        -- Whose families may be others now: those of near customers, and of whom they are related to now.
+        create or replace table left_families as
+        select distinct family from state.kin where customer_id in (
+            select customer_id from near_customers union select customer_l from new_relatives
+            union select customer_r from new_relatives);
+        create or replace table left_kin as
+        select customer_id from state.kin where family in (select family from left_families)
+        union select customer_l from new_relatives union select customer_r from new_relatives;
         create or replace table relatives as
-        select * from state.relatives where customer_l not in (select customer_id from near_customers)
+        select * from state.relatives where customer_l in (select customer_id from left_kin)
+            and customer_l not in (select customer_id from near_customers)
             and customer_r not in (select customer_id from near_customers)
         union all from new_relatives;
-        create or replace table crowded_signs as
-        select * from state.crowded_signs where {_SIGN} not in (select sign from signs)
-        union all from new_crowded_signs;
         drop table customers_now;
         create view customers_now as
         select * from state.customers where customer_id not in (select customer_id from customer_rows)
@@ -92,14 +112,23 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     households.join_relatives(con)
+    con.execute(
+        """
+        create or replace view now_kin as
+        select * from state.kin where customer_id not in (select customer_id from left_kin) union all from kin
+        """
+    )
+    households.report(con, "now_kin", "now_crowded_signs")
 
 
 def households_delta(con: duckdb.DuckDBPyConnection) -> Delta:
     con.execute(
         """
-        create or replace table new_households as select * from households except select * from state.households;
+        create or replace table then_households as
+        from state.households where customer_id in (select customer_id from left_kin);
+        create or replace table new_households as select * from households except select * from then_households;
         create or replace table gone_households as
-        select customer_id from state.households where customer_id not in (select customer_id from households);
+        select customer_id from then_households where customer_id not in (select customer_id from households);
         """
     )
     return Delta(

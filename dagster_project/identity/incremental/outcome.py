@@ -12,7 +12,6 @@ import pyarrow as pa
 from dagster_project.identity import link, registry, resolution, state
 from dagster_project.identity.estimate import find_doubts, sum_up, weight_counts
 from dagster_project.identity.incremental.change import Delta, Outcome, Rest
-from dagster_project.identity.incremental.follow import statements
 from dagster_project.identity.incremental.kin import find_households, households_delta
 from dagster_project.identity.incremental.session import arrow, count
 from dagster_project.identity.registry import Previous
@@ -174,7 +173,6 @@ def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
         counts=counts,
         estimate=sum_up(con, "now_doubts", "now_bonds"),
         weights=weight_counts(con, "now_judged"),
-        statements=tuple(statements()),
     )
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from dagster_project.identity import households, link, placeholders, resolution
 from dagster_project.identity.decisions import DECISIONS
-from dagster_project.identity.engine import connect, in_small_groups
-from dagster_project.identity.incremental import Change, Delta, resolve_changes, rest_of
+from dagster_project.identity.engine import beside, connect, in_small_groups
+from dagster_project.identity.incremental import Change, Delta, follow, resolve_changes, rest_of
 from dagster_project.identity.model import Model
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
@@ -91,7 +91,7 @@ class Twins:
         expected: dict[str, dict[tuple, dict]],
         result: resolution.Resolution,
     ) -> None:
-        with connect() as con, in_small_groups(con):
+        with connect() as con, in_small_groups(con), beside(con) as own:
             assert self.state.attach(con, f"r{self.steps - 1}")
             present = {key for key in changed if key in self.cards}
             gone = con.execute(
@@ -114,6 +114,8 @@ class Twins:
                 fetch,
             )
             outcome = resolve_changes(con, change, self.model, decisions, run_id=run_id, at=at)
+            # As the pipeline does: the state follows while the rest is found from how it was.
+            self.state.begin(own, follow.of_outcome())
             rest = rest_of(con)
             found = {
                 name: _applied(
@@ -128,7 +130,7 @@ class Twins:
             # What did not change is not compared again.
             told = {name: value for name, value in result.counts.items() if name != "candidate_pairs"}
             assert rest.counts == told | {"candidate_pairs": rest.counts["candidate_pairs"]}
-            self.state.apply(con, run_id, rest.statements)
+            self.state.apply(con, own, run_id, follow.of_rest())
             self.state.publish()
             for name, query in TABLES.items():
                 if name != "words":  # words that nobody writes any more may stay
