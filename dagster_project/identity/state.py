@@ -19,7 +19,7 @@ import splink
 
 from dagster_project.identity.households import PLACE
 
-# A checkpoint replaces the file's contents at once; no transaction is on the disk by its own end.
+# Without a log a transaction's end replaces the file's contents at once.
 _UNLOGGED = "recovery_mode no_wal_writes"
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
 EDGE_DIGEST = (
@@ -63,6 +63,7 @@ TABLES = {
     "parents": "select * from parents",
     "decided": "select * from decided",
     "decided_cards": "select * from decided_cards",
+    "profiles": "select * from profiles",
     "blocks": "select * from blocks",
     "dropped_blocks": "select * from dropped_blocks",
     "crowded": "select * from crowded",
@@ -134,7 +135,10 @@ class State:
         self._publish = self._replace
 
     def begin(self, con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
-        """Brings the attached file forward in a transaction of `con`, a session beside the one that goes on reading it."""
+        """Brings the attached file forward in a transaction of `con`, a session beside the one that goes on reading it.
+
+        From that transaction's end until `publish` the file is of no run, and a kill costs the state.
+        """
         con.execute("begin; delete from state.noted")
         for statement in statements:
             con.execute(statement)

@@ -29,7 +29,7 @@ from dagster_project.identity.incremental.change import (
 from dagster_project.identity.incremental.groups import regroup
 from dagster_project.identity.incremental.links import cluster_early, cluster_late, judge, link_late
 from dagster_project.identity.incremental.outcome import assign, outcome_of, rest_of
-from dagster_project.identity.incremental.session import count, open_pool
+from dagster_project.identity.incremental.session import count
 from dagster_project.identity.model import Model
 
 __all__ = ["MAX_SHARE", "Change", "Delta", "Outcome", "Rest", "TooMuchChanged", "resolve_changes", "rest_of"]
@@ -57,7 +57,6 @@ def resolve_changes(
     resolution.decide(con, decisions)
     find_dirty(con)
     say(f"{count(con, 'dirty')} cards read anew")
-    open_pool(con)
     regroup(con)
     judge(con, model_)
     say(f"scored {count(con, 'candidates')} pairs of {count(con, 'live')} profiles")

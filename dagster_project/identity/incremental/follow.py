@@ -31,6 +31,7 @@ def of_outcome() -> list[str]:
         *_replaced("parents", "true", "from now_parents"),
         *_replaced("decided", "true", "from decided"),
         *_replaced("decided_cards", "true", "from decided_cards"),
+        *_replaced("profiles", "pid in (select pid from left_profiles)", "from new_profiles"),
         *_replaced("blocks", "pid in (select pid from dead)", "from new_blocks"),
         *_replaced("dropped_blocks", "true", "from now_dropped_blocks"),
         *_replaced("crowded", "true", "from now_crowded"),

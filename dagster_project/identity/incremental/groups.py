@@ -64,7 +64,8 @@ def regroup(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _group(con: duckdb.DuckDBPyConnection) -> None:
-    """From `regroup` (rid: complete contents) to `live`, `dead`, `now_members`, `now_everyone`, `now_parents`."""
+    """From `regroup` (rid: complete contents) to `live`, `dead`, `now_members`, `now_everyone`, `now_parents` and
+    `now_profiles`."""
     load(con, "regroup")
     profiles.read_contents(con)
     con.execute(
@@ -91,7 +92,11 @@ def _group(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         create or replace table new_blocks as from blocks;
-        create or replace table pool_profiles as from profiles;
+        create or replace table new_profiles as from profiles;
+        create or replace table left_profiles as select pid from live union select pid from dead;
+        create or replace view now_profiles as
+        select * from state.profiles where pid not in (select pid from left_profiles)
+        union all by name select * from new_profiles;
         """
     )
 

@@ -7,7 +7,7 @@ here: which customer a cluster is (outcome.py).
 import duckdb
 
 from dagster_project.identity import guard, link, model, resolution
-from dagster_project.identity.incremental.session import bound, describe, load, scope
+from dagster_project.identity.incremental.session import bound, describe, scope
 from dagster_project.identity.model import Model
 from dagster_project.identity.state import SIGN_OF_VALUE
 
@@ -101,6 +101,11 @@ def cluster_early(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _contacts_of(rids: str) -> str:
+    """SQL: the signs of the phones and e-mails that the cards of table `rids` hold."""
+    return f"select distinct sign from now_held where rid in (select rid from {rids}) and kind in ('phone', 'email')"
+
+
 def link_late(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `now_late_links` and `now_ambiguous`: cards without a full name, whose holders may be others now.
 
@@ -110,31 +115,33 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
         f"""
         create or replace table no_evidence as
         select sign from hidden union all select {SIGN_OF_VALUE} from now_crowded;
-        create or replace view reachable as
-        select rid, sign from now_held where kind in ('phone', 'email')
-            -- What became or ceased to be one of them made its holders live.
-            and sign not in (select sign from no_evidence);
         create or replace table early_cards as select rid from now_members where pid in (select pid from early_scope);
         create or replace table contacts as
-        select sign from reachable where rid in (select rid from early_cards)
-        union
-        select sign from state.held where kind in ('phone', 'email') and rid in (select rid from moved);
+        select sign from (
+            {_contacts_of("early_cards")}
+            union
+            select sign from state.held where kind in ('phone', 'email') and rid in (select rid from moved)
+        )
+        -- What became or ceased to be one of them made its holders live.
+        where sign not in (select sign from no_evidence);
 
         create or replace table holders_now as
-        select rid from reachable where sign in (select sign from contacts) union select pid from early_scope;
+        select rid from now_held where sign in (select sign from contacts) union select pid from early_scope;
         -- A card without a first name is a profile of its own.
         create or replace table weak_scope as
         select rid as pid from now_cards where rid in (select rid from holders_now) and given is null and not is_company;
+        create or replace table weak_cards as select pid as rid from weak_scope;
         create or replace table asked as
-        select distinct sign from reachable where rid in (select pid from weak_scope);
-        create or replace table weak_holders as select rid from reachable where sign in (select sign from asked);
+        select sign from ({_contacts_of("weak_cards")}) where sign not in (select sign from no_evidence);
+        create or replace table weak_holders as select rid from now_held where sign in (select sign from asked);
         create or replace table neighbours as
         select pid from weak_scope
         union
         select rid from now_cards where rid in (select rid from weak_holders) and given is null and not is_company;
+        create or replace table neighbour_cards as select pid as rid from neighbours;
         create or replace table asked as
-        select distinct sign from reachable where rid in (select pid from neighbours);
-        create or replace table neighbour_holders as select rid from reachable where sign in (select sign from asked);
+        select sign from ({_contacts_of("neighbour_cards")}) where sign not in (select sign from no_evidence);
+        create or replace table neighbour_holders as select rid from now_held where sign in (select sign from asked);
         create or replace table neighbour_clusters as
         select distinct cluster from now_early where pid in (select pid from neighbours);
         create or replace table context as
@@ -146,12 +153,19 @@ def link_late(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     scope(con, "context")
-    load(con, "everyone")
+    con.execute(
+        """
+        create or replace table cards as
+        select rid, created_at, updated_at from now_cards where rid in (select rid from everyone);
+        create or replace table held as
+        select rid, kind, value from now_held
+        where rid in (select rid from members) and sign not in (select sign from no_evidence);
+        """
+    )
     resolution.find_kept_apart(con)
     link.find_identifiers(con)
     con.execute(
         """
-        delete from profile_identifiers where (kind, value) in (select (kind, value) from now_crowded);
         create or replace table clusters as
         select pid, cluster from now_early where pid in (select pid from context);
         create or replace table links as from now_links

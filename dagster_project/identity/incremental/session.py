@@ -7,7 +7,6 @@ it is (cards.py, groups.py, links.py).
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity import profiles
 from dagster_project.identity.incremental.change import MAX_SHARE, TooMuchChanged
 
 
@@ -20,70 +19,26 @@ def bound(con: duckdb.DuckDBPyConnection, table: str) -> None:
         raise TooMuchChanged
 
 
-def open_pool(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes the pool of cards, in which stays what was loaded once: most steps want again what others wanted.
-
-    To read a few cards of the state takes almost as long as to read many, for they lie in every part of it. From here
-    on a card says what it says to the end of the run.
-    """
-    con.execute(
-        """
-        create or replace table pool_cards as from new_cards limit 0;
-        create or replace table pool_held as select rid, kind, value from new_held limit 0;
-        """
-    )
-
-
 def load(con: duckdb.DuckDBPyConnection, rids: str) -> None:
     """Makes `cards` and `held` of the cards in table `rids`, without placeholders and default dates."""
     con.execute(
-        f"create or replace table lacking as select rid from {rids} where rid not in (select rid from pool_cards)"
-    )
-    if count(con, "lacking"):
-        con.execute(
-            """
-            insert into pool_cards
-            select * replace (
-                case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date
-            ) from now_cards where rid in (select rid from lacking);
-            insert into pool_held
-            select rid, kind, value from now_held where rid in (select rid from lacking)
-                and sign not in (select sign from hidden);
-            """
-        )
-    con.execute(
         f"""
-        create or replace table cards as from pool_cards where rid in (select rid from {rids});
-        create or replace table held as from pool_held where rid in (select rid from {rids});
+        create or replace table cards as
+        select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
+        from now_cards where rid in (select rid from {rids});
+        create or replace table held as
+        select rid, kind, value from now_held where rid in (select rid from {rids}) and sign not in (select sign from hidden);
         """
     )
 
 
 def describe(con: duckdb.DuckDBPyConnection, pids: str) -> None:
-    """Makes `members` and `profiles` of the profiles in table `pids`.
-
-    What was described once stays in `pool_profiles`: a profile says what its first card says.
-    """
+    """Makes `members` and `profiles` of the profiles in table `pids`."""
     con.execute(
         f"""
-        create or replace table members as
-        select rid, pid from now_members where pid in (select pid from {pids});
-        create or replace table speakers as
-        select distinct pid as rid from members where pid not in (select pid from pool_profiles);
+        create or replace table members as select rid, pid from now_members where pid in (select pid from {pids});
+        create or replace table profiles as select * from now_profiles where pid in (select pid from {pids});
         """
-    )
-    if count(con, "speakers"):
-        load(con, "speakers")
-        con.execute(
-            "alter table members rename to all_members;"
-            " create table members as select rid, pid from all_members where pid in (select rid from speakers)"
-        )
-        profiles.describe(con)
-        con.execute(
-            "insert into pool_profiles from profiles; drop table members; alter table all_members rename to members"
-        )
-    con.execute(
-        f"create or replace table profiles as from pool_profiles where pid in (select pid from {pids})"
     )
 
 
