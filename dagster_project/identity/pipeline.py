@@ -66,9 +66,10 @@ def refresh(
     is_followed = changes.follow(warehouse)
     with (
         store.reading(warehouse) as reader,
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(2) as pool,
         contextlib.ExitStack() as sessions,
     ):
+        opening = pool.submit(connect)
         seen = reader.changes()
         is_told = is_followed and seen.keys is not None
         # Read while the session is made; a first run reads them with the cards.
@@ -77,8 +78,8 @@ def refresh(
         if model is not None:
             check(model)
         decisions = store.read_decisions(warehouse)
-        con = sessions.enter_context(connect())
         settled = store.last_run(warehouse, skipped=False)
+        con = sessions.enter_context(opening.result())
         state = None if model is None else _state(state_folder, model, company_phones)
         is_known = state is not None and settled is not None and state.attach(con, settled.run_id)
         keys: pa.Table | None = None

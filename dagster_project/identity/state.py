@@ -39,6 +39,21 @@ def sign(text: str) -> str:
     return f"md5_number_lower({text})"
 
 
+# How many cards say a surname, and how often a word is what kind of name: what others' words make of a card's.
+def surnames(written: str, words: str) -> str:
+    return (
+        f"select w.family, count(distinct c.rid) as cards from {written} c join {words} w using (word)"
+        " where c.hint = 'family' and w.family is not null group by w.family"
+    )
+
+
+def word_uses(name_words: str) -> str:
+    return (
+        "select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses,"
+        f" count(*) as uses from {name_words} group by key"
+    )
+
+
 SIGN_OF_VALUE = sign("kind || '|' || value")
 SIGN_OF_PLACE = sign(PLACE)
 JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
@@ -54,6 +69,8 @@ TABLES = {
     "written": "select rid, hint, word from written",
     "words": "select * from words",
     "name_words": "select * from name_words",
+    "surnames": surnames("written", "words"),
+    "word_uses": word_uses("name_words"),
     "placeholders": "select * from placeholders",
     "default_dates": "select * from default_dates",
     "members": "select rid, content, pid from contents join members using (rid)",

@@ -33,16 +33,28 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
         con.execute("create or replace table touched as select rid from records union select rid from gone")
         bound(con, "touched")
         con.execute(
-            """
+            f"""
+            create or replace table written_then as from state.written where rid in (select rid from touched);
+            create or replace table surnames_then as
+            {state.surnames("written_then", "state.words")};
             create or replace table surnames_elsewhere as
-            select w.family, count(distinct c.rid) as cards from state.written c join state.words w using (word)
-            where c.hint = 'family' and w.family is not null and c.rid not in (select rid from touched) group by 1;
+            select family, a.cards - coalesce(t.cards, 0) as cards
+            from state.surnames a left join surnames_then t using (family) where a.cards > coalesce(t.cards, 0);
+            create or replace table name_words_then as from state.name_words where rid in (select rid from touched);
+            create or replace table words_then as {state.word_uses("name_words_then")};
             create or replace table words_elsewhere as
-            select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses
-            from state.name_words where rid not in (select rid from touched) group by 1;
+            select key, a.given_uses - coalesce(t.given_uses, 0) as given_uses,
+                a.family_uses - coalesce(t.family_uses, 0) as family_uses, a.uses - coalesce(t.uses, 0) as uses
+            from state.word_uses a left join words_then t using (key) where a.uses > coalesce(t.uses, 0);
             """
         )
         standardise.standardise(con)
+        con.execute(
+            f"""
+            create or replace table surnames_now as {state.surnames("written", "words")};
+            create or replace table words_now as {state.word_uses("name_words")};
+            """
+        )
         reached = _reached_by_names(con)
         if reached.num_rows == 0:
             break
@@ -51,6 +63,16 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
         identifiers = pa.concat_tables([identifiers, more[1]], promote_options="permissive")
     con.execute(
         f"""
+        create or replace table moved_surnames as
+        select family, coalesce(n.cards, 0) + coalesce(e.cards, 0) as cards
+        from (select family from surnames_then union select family from surnames_now)
+        left join surnames_now n using (family) left join surnames_elsewhere e using (family);
+        create or replace table moved_words as
+        select key, coalesce(n.given_uses, 0) + coalesce(e.given_uses, 0) as given_uses,
+            coalesce(n.family_uses, 0) + coalesce(e.family_uses, 0) as family_uses,
+            coalesce(n.uses, 0) + coalesce(e.uses, 0) as uses
+        from (select key from words_then union select key from words_now)
+        left join words_now n using (key) left join words_elsewhere e using (key);
         create or replace table new_cards as from cards;
         create or replace table new_held as select rid, kind, value, {state.SIGN_OF_VALUE} as sign from held;
         create or replace table new_places as
@@ -75,30 +97,18 @@ def _reached_by_names(con: duckdb.DuckDBPyConnection) -> pa.Table:
     date too old or plausible overnight."""
     return con.sql(
         f"""
-        with surnames_then as (
-            select w.family, count(distinct c.rid) as cards from state.written c join state.words w using (word)
-            where c.hint = 'family' and c.rid in (select rid from touched) group by 1
-        ), surnames_now as (
-            select w.family, count(distinct c.rid) as cards from written c join words w using (word)
-            where c.hint = 'family' group by 1
-        ), turned_surnames as (
+        with turned_surnames as (
             select family from (
                 select family, coalesce(t.cards, 0) as then_, coalesce(n.cards, 0) as now_
                 from surnames_then t full join surnames_now n using (family)
             ) left join surnames_elsewhere e using (family)
             where (then_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
                 <> (now_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
-        ), words_then as (
-            select key, count(*) filter (hint = 'given') as g, count(*) filter (hint = 'family') as f
-            from state.name_words where rid in (select rid from touched) group by 1
-        ), words_now as (
-            select key, count(*) filter (hint = 'given') as g, count(*) filter (hint = 'family') as f
-            from name_words group by 1
         ), uses as (
-            select key, coalesce(t.g, 0) + coalesce(e.given_uses, 0) as given_then,
-                coalesce(t.f, 0) + coalesce(e.family_uses, 0) as family_then,
-                coalesce(n.g, 0) + coalesce(e.given_uses, 0) as given_now,
-                coalesce(n.f, 0) + coalesce(e.family_uses, 0) as family_now
+            select key, coalesce(t.given_uses, 0) + coalesce(e.given_uses, 0) as given_then,
+                coalesce(t.family_uses, 0) + coalesce(e.family_uses, 0) as family_then,
+                coalesce(n.given_uses, 0) + coalesce(e.given_uses, 0) as given_now,
+                coalesce(n.family_uses, 0) + coalesce(e.family_uses, 0) as family_now
             from words_then t full join words_now n using (key) left join words_elsewhere e using (key)
         ), turned_words as (
             select key from uses where mostly(given_then, family_then) <> mostly(given_now, family_now)

@@ -22,6 +22,10 @@ def of_outcome() -> list[str]:
         *_replaced("written", touched, "select rid, hint, word from written"),
         *_replaced("words", "false", "from words where word not in (select word from state.words)"),
         *_replaced("name_words", touched, "from name_words"),
+        *_replaced(
+            "surnames", "family in (select family from moved_surnames)", "from moved_surnames where cards > 0"
+        ),
+        *_replaced("word_uses", "key in (select key from moved_words)", "from moved_words where uses > 0"),
         *_replaced("placeholders", "true", "from now_placeholders"),
         *_replaced("default_dates", "true", "from default_dates"),
         *_replaced("members", "rid in (select rid from moved)", "from new_members"),

@@ -48,25 +48,17 @@ def regroup(con: duckdb.DuckDBPyConnection) -> None:
     )
     _group(con)
     _surround(con)
-    more = _reached_profiles(con)
-    if more.num_rows:
-        con.register("incoming", more)
-        con.execute(
-            """
-            insert into live select pid from incoming;
-            insert into dead select pid from incoming;
-            insert into new_blocks select rule, pid, key from state.blocks where pid in (select pid from incoming);
-            """
-        )
-        con.unregister("incoming")
-        _surround(con)
+    _reach_further(con)
     bound(con, "live")
 
 
 def _group(con: duckdb.DuckDBPyConnection) -> None:
     """From `regroup` (rid: complete contents) to `live`, `dead`, `now_members`, `now_everyone`, `now_parents` and
     `now_profiles`."""
-    load(con, "regroup")
+    con.execute(
+        "create or replace table not_loaded as select rid from regroup where rid not in (select rid from dirty)"
+    )
+    load(con, "not_loaded", add=True)
     profiles.read_contents(con)
     con.execute(
         """
@@ -105,8 +97,52 @@ def _surround(con: duckdb.DuckDBPyConnection) -> None:
     """What `live` and `dead` profiles share with others: `then_blocks`, `blocks`, `dropped_blocks`' rest,
     `profile_identifiers`, `now_crowded`."""
     con.execute(
-        f"""
+        """
         create or replace table dead_blocks as select key from state.blocks where pid in (select pid from dead);
+        create or replace table live_cards as select rid from now_members where pid in (select pid from live);
+        create or replace table touched_keys (key ubigint);
+        create or replace table then_blocks as from new_blocks limit 0;
+        create or replace table touched_values as
+        select kind, value, sign from new_held limit 0;
+        create or replace table touched_held as select rid, kind, value from new_held limit 0;
+
+        create or replace table more_keys as select key from new_blocks union select key from dead_blocks;
+        create or replace table more_values as
+        select kind, value, sign from now_held where rid in (select rid from live_cards)
+        union select kind, value, sign from state.held where rid in (select rid from moved);
+        """
+    )
+    _gather(con)
+
+
+def _reach_further(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `live` of those that did not change themselves too, but whose pairs may have."""
+    reached = _reached_profiles(con)
+    if not reached.num_rows:
+        return
+    con.register("incoming", reached)
+    con.execute(
+        """
+        insert into live select pid from incoming;
+        insert into dead select pid from incoming;
+        create or replace table more_blocks as
+        select rule, pid, key from state.blocks where pid in (select pid from incoming);
+        insert into new_blocks from more_blocks;
+        insert into dead_blocks select key from more_blocks;
+        create or replace table more_keys as select distinct key from more_blocks;
+        create or replace table more_cards as select rid from now_members where pid in (select pid from incoming);
+        create or replace table more_values as
+        select distinct kind, value, sign from now_held where rid in (select rid from more_cards);
+        """
+    )
+    con.unregister("incoming")
+    _gather(con)
+
+
+def _gather(con: duckdb.DuckDBPyConnection) -> None:
+    """Who has one of `more_keys` and `more_values`, besides what was gathered before."""
+    con.execute(
+        f"""
         -- What stays too frequent needs no more than its size.
         create or replace table still_dropped as
         select rule, key, n from (
@@ -116,22 +152,19 @@ def _surround(con: duckdb.DuckDBPyConnection) -> None:
             left join (select key, count(*) as n from new_blocks group by key) j using (key)
             where l.n is not null or j.n is not null
         ) where n > 1 and n * {link.BLOCK_WEIGHT} > {link.MAX_BLOCK};
-        create or replace table touched_keys as
-        select key from new_blocks union select key from dead_blocks;
-        delete from touched_keys where key in (select key from still_dropped);
-        create or replace table then_blocks as
-        select rule, pid, key from state.blocks where key in (select key from touched_keys);
+        delete from more_keys
+        where key in (select key from still_dropped union all select key from touched_keys);
+        insert into touched_keys from more_keys;
+        insert into then_blocks select rule, pid, key from state.blocks where key in (select key from more_keys);
         create or replace table blocks as
         select rule, pid, key from then_blocks where pid not in (select pid from dead)
         union all from new_blocks where key in (select key from touched_keys);
 
-        create or replace table live_cards as select rid from now_members where pid in (select pid from live);
-        create or replace table touched_values as
-        select kind, value, sign from now_held where rid in (select rid from live_cards)
-        union select kind, value, sign from state.held where rid in (select rid from moved);
-        create or replace table touched_held as
+        delete from more_values where sign in (select sign from touched_values);
+        insert into touched_values from more_values;
+        insert into touched_held
         select rid, kind, value from now_held
-        where sign in (select sign from touched_values) and sign not in (select sign from hidden);
+        where sign in (select sign from more_values) and sign not in (select sign from hidden);
         create or replace table profile_identifiers as
         select distinct m.pid, h.kind, h.value from touched_held h join now_members m using (rid);
         create or replace table all_identifiers as from profile_identifiers;

@@ -72,11 +72,14 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute(
         """
-        create or replace table cards as
+        -- Read once each: as tables they would be written for it.
+        drop table cards;
+        drop table held;
+        create view cards as
         select rid, is_company, given, givens, given_known, family, families, city, postcode, street, house, flat,
             case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date
         from now_cards where rid in (select rid from clustered);
-        create or replace table held as
+        create view held as
         select rid, kind, value from now_held where rid in (select rid from clustered)
             and kind in ('phone', 'email') and sign not in (select sign from hidden);
         """

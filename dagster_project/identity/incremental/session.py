@@ -19,14 +19,15 @@ def bound(con: duckdb.DuckDBPyConnection, table: str) -> None:
         raise TooMuchChanged
 
 
-def load(con: duckdb.DuckDBPyConnection, rids: str) -> None:
-    """Makes `cards` and `held` of the cards in table `rids`, without placeholders and default dates."""
+def load(con: duckdb.DuckDBPyConnection, rids: str, add: bool = False) -> None:
+    """Makes `cards` and `held` of the cards in table `rids`, without placeholders and default dates; or adds to them."""
+    into = "insert into {}" if add else "create or replace table {} as"
     con.execute(
         f"""
-        create or replace table cards as
+        {into.format("cards")}
         select * replace (case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date)
         from now_cards where rid in (select rid from {rids});
-        create or replace table held as
+        {into.format("held")}
         select rid, kind, value from now_held where rid in (select rid from {rids}) and sign not in (select sign from hidden);
         """
     )
