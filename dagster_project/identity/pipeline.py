@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import pyarrow as pa
@@ -77,9 +78,9 @@ def refresh(
         model = store.read_model(warehouse)
         if model is not None:
             check(model)
-        decisions = store.read_decisions(warehouse)
+        decisions = reader.decisions()
         settled = store.last_run(warehouse, skipped=False)
-        con = sessions.enter_context(opening.result())
+        con = sessions.enter_context(_let_go(opening.result()))
         state = None if model is None else _state(state_folder, model, company_phones)
         is_known = state is not None and settled is not None and state.attach(con, settled.run_id)
         keys: pa.Table | None = None
@@ -135,7 +136,21 @@ def refresh(
 def _another(sessions: contextlib.ExitStack, con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A session in place of `con`: what was begun there must not be met again."""
     con.close()
-    return sessions.enter_context(connect())
+    return sessions.enter_context(_let_go(connect()))
+
+
+@contextlib.contextmanager
+def _let_go(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Closes `con` in the end: the state's file is free at once, a gigabyte of memory beside whatever comes next."""
+    try:
+        yield con
+    finally:
+        try:
+            con.execute("detach database if exists state")
+        except duckdb.Error:
+            con.close()
+        else:
+            Thread(target=con.close).start()
 
 
 @dataclass(frozen=True)

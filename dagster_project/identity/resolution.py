@@ -151,12 +151,17 @@ def resolve_prepared(
 def decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
     """Makes `decided` (rid_l < rid_r, verdict, nth: newest first) and `decided_cards` (rid named by any)."""
     con.register("incoming", decisions)
+    con.execute(
+        """
+        create or replace table named as
+        select source_system, source_record_id, card_key(source_system, source_record_id) as rid from (
+            select source_system_l as source_system, source_record_id_l as source_record_id from incoming
+            union select source_system_r, source_record_id_r from incoming);
+        create or replace table named_rids as select rid from records where rid in (select rid from named);
+        """
+    )
     live = con.execute(
-        """
-        select source_system, source_record_id from records where (source_system, source_record_id) in (
-            select (source_system_l, source_record_id_l) from incoming
-            union select (source_system_r, source_record_id_r) from incoming)
-        """
+        "select source_system, source_record_id from named where rid in (select rid from named_rids)"
     ).fetchall()
     con.unregister("incoming")
     con.register("incoming", in_force(decisions, set(live)))
@@ -166,10 +171,13 @@ def decide(con: duckdb.DuckDBPyConnection, decisions: pa.Table) -> None:
         select least(l.rid, r.rid) as rid_l, greatest(l.rid, r.rid) as rid_r, d.verdict,
             row_number() over (order by d.decided_at desc, d.decision_id desc, rid_l, rid_r) as nth
         from incoming d
-        join records l on l.source_system = d.source_system_l and l.source_record_id = d.source_record_id_l
-        join records r on r.source_system = d.source_system_r and r.source_record_id = d.source_record_id_r;
+        join named l on l.source_system = d.source_system_l and l.source_record_id = d.source_record_id_l
+        join named r on r.source_system = d.source_system_r and r.source_record_id = d.source_record_id_r
+        where l.rid in (select rid from named_rids) and r.rid in (select rid from named_rids);
         create or replace table decided_cards as
         select rid_l as rid from decided union select rid_r from decided;
+        drop table named;
+        drop table named_rids;
         """
     )
     con.unregister("incoming")

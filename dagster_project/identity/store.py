@@ -161,30 +161,30 @@ def ensure_tables(warehouse: Warehouse) -> None:
 @contextlib.contextmanager
 def reading(warehouse: Warehouse) -> Iterator["Reader"]:
     """The cards as they are at one moment, however often they are asked for."""
-    with (
-        warehouse.arrow() as one,
-        one.adbc_clone() as other,
-        one.cursor() as records,
-        other.cursor() as identifiers,
-    ):
-        for cursor in (records, identifiers):
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(warehouse.arrow())
+        connections = (first, *(stack.enter_context(first.adbc_clone()) for _ in range(2)))
+        cursors = [stack.enter_context(connection.cursor()) for connection in connections]
+        for cursor in cursors:
             cursor.execute("set transaction isolation level repeatable read")
             # Single cards are found by their keys.
             cursor.execute("set local random_page_cost = 1.1")
-        records.execute("select pg_export_snapshot()")
-        identifiers.execute(f"set transaction snapshot '{records.fetchall()[0][0]}'")
-        yield Reader(records, identifiers)
+        cursors[0].execute("select pg_export_snapshot()")
+        snapshot = cursors[0].fetchall()[0][0]
+        for cursor in cursors[1:]:
+            cursor.execute(f"set transaction snapshot '{snapshot}'")
+        yield Reader(*cursors)
 
 
 class Reader:
-    """intermediate.customer_records (live ones) and their identifiers, in two sessions that see one snapshot.
+    """intermediate.customer_records (live ones) and their identifiers, in sessions that see one snapshot.
 
-    The two are read at once: the server has a core for each. card_hash stands for a card's key, digest for all that
-    a row says. Raises WarehouseError where they are missing.
+    The two are read at once, for the server has a core for each; the third session reads what is asked meanwhile.
+    card_hash stands for a card's key, digest for all that a row says. Raises WarehouseError where they are missing.
     """
 
-    def __init__(self, records: adbc.Cursor, identifiers: adbc.Cursor) -> None:
-        self._cursor = records
+    def __init__(self, records: adbc.Cursor, identifiers: adbc.Cursor, meanwhile: adbc.Cursor) -> None:
+        self._meanwhile = meanwhile
         self._sources = (
             (records, RECORD_COLUMNS, f"{INTERMEDIATE}.customer_records where deleted_at is null"),
             (identifiers, IDENTIFIER_COLUMNS, f"{INTERMEDIATE}.customer_record_identifiers where true"),
@@ -192,7 +192,11 @@ class Reader:
 
     def changes(self) -> Changes:
         """The cards that PostgreSQL saw change since a run last took its log away."""
-        return changes.read(self._cursor)
+        return changes.read(self._meanwhile)
+
+    def decisions(self) -> pa.Table:
+        """The stewards' decisions (DECISIONS)."""
+        return _read(self._meanwhile, _DECISIONS).cast(DECISIONS)
 
     def digests(self) -> tuple[pa.Table, pa.Table]:
         """(card_hash, digest) of every card, and of every identifier."""
@@ -279,8 +283,11 @@ def quoted(keys: Sequence[Key]) -> str:
     )
 
 
+_DECISIONS = f"select {', '.join(DECISIONS.names)} from {IDENTITY}.decisions"
+
+
 def read_decisions(warehouse: Warehouse) -> pa.Table:
-    return warehouse.read(f"select {', '.join(DECISIONS.names)} from {IDENTITY}.decisions").cast(DECISIONS)
+    return warehouse.read(_DECISIONS).cast(DECISIONS)
 
 
 def read_previous(warehouse: Warehouse) -> Previous:

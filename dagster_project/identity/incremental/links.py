@@ -4,9 +4,12 @@ Belongs here: links and clusters before and after cards without a full name find
 here: which customer a cluster is (outcome.py).
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 
 from dagster_project.identity import guard, link, model, resolution
+from dagster_project.identity.engine import beside
 from dagster_project.identity.incremental.session import bound, describe, scope
 from dagster_project.identity.model import Model
 from dagster_project.identity.state import SIGN_OF_VALUE
@@ -33,8 +36,10 @@ def judge(con: duckdb.DuckDBPyConnection, model_: Model) -> None:
     )
     describe(con, "met")
     link.meet(con, "l.pid in (select pid from live) or r.pid in (select pid from live)")
-    model.score(con, model_, "candidates", link.RULED)
-    guard.find_facts(con, "scores")
+    with beside(con) as own, ThreadPoolExecutor(1) as pool:
+        facts = pool.submit(guard.find_facts, own, "candidates")
+        model.score(con, model_, "candidates", link.RULED)
+        facts.result()
     link.link(con, resolution.THRESHOLD, model_.names_from)
     con.execute(
         """
