@@ -6,6 +6,9 @@ Belongs here: the log, what writes it, how it is read and taken away. Does not b
 The contracts are altered row by row (dbt's strategy `difference`), and each statement notes the keys that it touched.
 A row without a key says that anything may have changed: the table was made anew or emptied. Who reads the log then
 compares digests of all cards.
+
+The log goes on from the run that took it away last. What that run knew is good for no other: the mark tells them apart,
+whatever clocks and run IDs say.
 """
 
 from dataclasses import dataclass
@@ -18,10 +21,12 @@ from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
 
 _LOG = f"{IDENTITY}.card_changes"
+_MARK = f"{IDENTITY}.card_changes_met"
 _NOTE = f"{IDENTITY}.note_changed_cards"
 DDL = f"""
 create table if not exists {_LOG} (
     change_id bigint generated always as identity primary key, source_system text, source_record_id text);
+create table if not exists {_MARK} (is_only boolean primary key default true check (is_only), mark text not null);
 create or replace function {_NOTE}() returns trigger language plpgsql as $$ begin
     if tg_op = 'TRUNCATE' then
         insert into {_LOG} default values;
@@ -47,10 +52,12 @@ _TRIGGERS = {
 
 @dataclass(frozen=True)
 class Changes:
-    """What the log says. ids: its rows; keys: source_system and source_record_id of each, null: anything changed."""
+    """What the log says. ids: its rows; keys: source_system and source_record_id of each, null: anything changed; mark:
+    of the run from which it goes on, null: no run took it away yet."""
 
-    ids: pa.Array
+    ids: pa.ChunkedArray
     keys: pa.Table | None
+    mark: str | None
 
 
 def follow(warehouse: Warehouse) -> bool:
@@ -86,14 +93,24 @@ def read(cursor: adbc.Cursor) -> Changes:
     cursor.execute(f"select change_id, source_system, source_record_id from {_LOG}")
     rows = cursor.fetch_arrow_table()
     keys = rows.drop_columns("change_id")
+    cursor.execute(f"select mark from {_MARK}")
+    marks = [row[0] for row in cursor.fetchall()]
     return Changes(
-        rows.column("change_id"), None if any(column.null_count for column in keys.columns) else keys
+        rows.column("change_id"),
+        None if any(column.null_count for column in keys.columns) else keys,
+        marks[0] if marks else None,
     )
 
 
-def take_away(cursor: adbc.Cursor, changes: Changes) -> None:
-    """What was read is dealt with once the cursor's transaction holds; what came since stays."""
+def take_away(cursor: adbc.Cursor, changes: Changes, mark: str | None = None) -> None:
+    """What was read is dealt with once the cursor's transaction holds; what came since stays.
+
+    mark: of the run that dealt with it; none where there was nothing to do.
+    """
     cursor.adbc_ingest("met_changes", pa.table({"change_id": changes.ids}), mode="create", temporary=True)
-    cursor.execute(
-        f"delete from {_LOG} using met_changes m where {_LOG.split('.')[1]}.change_id = m.change_id"
-    )
+    cursor.execute(f"delete from {_LOG} l using met_changes m where l.change_id = m.change_id")
+    if mark is not None:
+        cursor.execute(
+            f"insert into {_MARK} (mark) values ($1) on conflict (is_only) do update set mark = excluded.mark",
+            (mark,),
+        )

@@ -7,8 +7,9 @@ Belongs here: reading, skipping, resolving and writing as one run. Does not belo
 import contextlib
 import datetime as dt
 import hashlib
+import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -79,10 +80,9 @@ def refresh(
         if model is not None:
             check(model)
         decisions = reader.decisions()
-        settled = store.last_run(warehouse, skipped=False)
         con = sessions.enter_context(_let_go(opening.result()))
         state = None if model is None else _state(state_folder, model, company_phones)
-        is_known = state is not None and settled is not None and state.attach(con, settled.run_id)
+        is_known = state is not None and seen.mark is not None and state.attach(con, seen.mark)
         keys: pa.Table | None = None
         told: _Told | None = None
         fingerprint: str | None = None
@@ -172,18 +172,23 @@ def _write(
 ) -> RunSummary:
     """Into PostgreSQL and the state; keys: those of all cards, of a Resolution.
 
-    While PostgreSQL writes, households are found, and the state follows in two sessions: what waits for the
-    households, and all the rest.
+    While PostgreSQL writes what an Outcome says, the state follows; the rest is found in it while it goes to the disk.
     """
-    with beside(con) as own, ThreadPoolExecutor(1) as pool:
-        resting = pool.submit(_rest, con, result)
-        made = pool.submit(_make, run, con, keys) if isinstance(result, Resolution) else None
+    state, mark = run.state, uuid.uuid4().hex
+    with beside(con) as own, ThreadPoolExecutor(2) as pool:
+        resting: Future[Rest] | None = None
+        kept: Future[None] | None = None
+        if state is not None and isinstance(result, Outcome):
+            followed = pool.submit(state.advance, own, (*follow.of_outcome(), *_DIGESTS_FOLLOW))
+            resting = pool.submit(rest_of, con, followed.result)
+            kept = pool.submit(state.write, own)
+        elif state is not None and keys is not None:
+            kept = pool.submit(_make, state, con, mark, keys)
         with store.writing(run.warehouse, run.run_id, run.started_at) as writer:
             writer.tables(result)
-            begun = isinstance(result, Outcome) and _begin(run, own)
-            rest = resting.result()
+            rest = result if resting is None else resting.result()
+            assert not isinstance(rest, Outcome), "what is incremental has a state to follow"
             if isinstance(rest, Rest):
-                made = pool.submit(_bring, run, con, own) if begun else None
                 writer.tables(rest)
             summary = RunSummary(
                 run_id=run.run_id,
@@ -198,49 +203,21 @@ def _write(
                 weight_drift=drift(run.model.training.get("weights", rest.weights), rest.weights),
                 **rest.counts,
             )
-            writer.met(run.seen)
+            writer.met(run.seen, mark)
             writer.summary(summary, rest.weights)
-        if made is not None and made.result() and run.state is not None:
-            with _whatever_befalls(run.state, run.say):
-                run.state.publish()
+        if state is not None and kept is not None:
+            with _whatever_befalls(state, run.say):
+                kept.result()
+                if resting is not None:
+                    state.apply(con, mark, follow.of_rest())
+                state.publish()
     return summary
 
 
-def _rest(con: duckdb.DuckDBPyConnection, result: Resolution | Outcome) -> Resolution | Rest:
-    return rest_of(con) if isinstance(result, Outcome) else result
-
-
-# The state does not hold before it is published. These say whether it could be brought so far.
-
-
-def _make(run: _Run, con: duckdb.DuckDBPyConnection, keys: pa.Table | None) -> bool:
+def _make(state: State, con: duckdb.DuckDBPyConnection, mark: str, keys: pa.Table) -> None:
     """A state of all that a full run found."""
-    if run.state is None or keys is None:
-        return False
-    with _whatever_befalls(run.state, run.say):
-        _number(con, keys)
-        run.state.make(con, run.run_id, "numbered_digests")
-        return True
-    return False
-
-
-def _begin(run: _Run, own: duckdb.DuckDBPyConnection) -> bool:
-    """What follows from cards and customers, in a session of its own: the other one reads the last run's state."""
-    if run.state is None:
-        return False
-    with _whatever_befalls(run.state, run.say):
-        run.state.begin(own, (*follow.of_outcome(), *_DIGESTS_FOLLOW))
-        return True
-    return False
-
-
-def _bring(run: _Run, con: duckdb.DuckDBPyConnection, own: duckdb.DuckDBPyConnection) -> bool:
-    if run.state is None:
-        return False
-    with _whatever_befalls(run.state, run.say):
-        run.state.apply(con, own, run.run_id, follow.of_rest())
-        return True
-    return False
+    _number(con, keys)
+    state.make(con, mark, "numbered_digests")
 
 
 def _prepare(

@@ -19,8 +19,9 @@ import splink
 
 from dagster_project.identity.households import PLACE
 
-# Without a log a transaction's end replaces the file's contents at once.
+# What transactions did is on the disk by a checkpoint, which replaces the file's contents at once, and by nothing else.
 _UNLOGGED = "recovery_mode no_wal_writes"
+_BY_HAND = "set wal_autocheckpoint = '1TB'; pragma disable_checkpoint_on_shutdown"
 # The levels by MD5: DuckDB's own hash takes some texts that differ in little for one another.
 EDGE_DIGEST = (
     "hash(linked_by, match_weight, match_probability, is_used, rejected_by, md5_number_lower(levels))"
@@ -114,26 +115,25 @@ class State:
         self.path = path
         self.basis = {"code": code(), "duckdb": duckdb.__version__, "splink": splink.__version__} | basis
 
-    def attach(self, con: duckdb.DuckDBPyConnection, run_id: str) -> bool:
-        """Attaches the file as `state` if it describes `run_id`; False: it is missing, damaged or of another run."""
+    def attach(self, con: duckdb.DuckDBPyConnection, mark: str) -> bool:
+        """Attaches the file as `state` if it describes `mark`; False: it is missing, damaged or of another run."""
         if not self.path.exists():
             return False
         try:
-            # Nor by the session's end.
-            con.execute(f"pragma disable_checkpoint_on_shutdown; attach '{self.path}' as state ({_UNLOGGED})")
+            con.execute(f"{_BY_HAND}; attach '{self.path}' as state ({_UNLOGGED})")
         except duckdb.Error:
             return False
         try:
-            noted = con.execute("select run_id, basis from state.noted").fetchall()
+            noted = con.execute("select mark, basis from state.noted").fetchall()
             tables = {row[0] for row in con.execute(_NAMES).fetchall()}
         except duckdb.Error:
             noted, tables = [], set()
-        if noted != [(run_id, self._basis())] or not tables >= {*TABLES, "digests"}:
+        if noted != [(mark, self._basis())] or not tables >= {*TABLES, "digests"}:
             con.execute("detach state")
             return False
         return True
 
-    def make(self, con: duckdb.DuckDBPyConnection, run_id: str, digests: str) -> None:
+    def make(self, con: duckdb.DuckDBPyConnection, mark: str, digests: str) -> None:
         """Writes a full run's session beside the file; `publish` puts it in its place.
 
         digests: a table of `con` (card_hash, digest, rid).
@@ -146,33 +146,29 @@ class State:
         for name, query in TABLES.items():
             con.execute(f"create table state.{name} as {query}")
         con.execute(f"create table state.digests as select card_hash, digest, rid from {digests}")
-        con.execute("create table state.noted (run_id varchar, basis varchar, day date)")
-        self._note(con, run_id)
+        con.execute("create table state.noted (mark varchar, basis varchar, day date)")
+        self._note(con, mark)
         con.execute("checkpoint state; detach state")
         self._publish = self._replace
 
-    def begin(self, con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
-        """Brings the attached file forward in a transaction of `con`, a session beside the one that goes on reading it.
-
-        From that transaction's end until `publish` the file is of no run, and a kill costs the state.
-        """
+    def advance(self, con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
+        """Brings the attached file forward in a transaction of `con`; until `publish` it is of no run, and a kill
+        costs the state."""
         con.execute("begin; delete from state.noted")
         for statement in statements:
             con.execute(statement)
+        con.execute("commit")
 
-    def apply(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        begun: duckdb.DuckDBPyConnection,
-        run_id: str,
-        statements: Iterable[str],
-    ) -> None:
-        """Ends what `begun` began, and brings the rest to `run_id`; on the disk it is by `publish`."""
-        begun.execute("commit")
+    def write(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Onto the disk, which may take its time: others read on."""
+        con.execute("checkpoint state")
+
+    def apply(self, con: duckdb.DuckDBPyConnection, mark: str, statements: Iterable[str]) -> None:
+        """Brings what was advanced to `mark`."""
         con.execute("begin")
         for statement in statements:
             con.execute(statement)
-        self._note(con, run_id)
+        self._note(con, mark)
         self._publish = lambda: con.execute("commit; checkpoint state")
 
     def publish(self) -> None:
@@ -190,8 +186,8 @@ class State:
             path.unlink(missing_ok=True)
             _log(path).unlink(missing_ok=True)
 
-    def _note(self, con: duckdb.DuckDBPyConnection, run_id: str) -> None:
-        con.execute("insert into state.noted values (?, ?, current_date)", [run_id, self._basis()])
+    def _note(self, con: duckdb.DuckDBPyConnection, mark: str) -> None:
+        con.execute("insert into state.noted values (?, ?, current_date)", [mark, self._basis()])
 
     def _basis(self) -> str:
         return json.dumps(self.basis, sort_keys=True)

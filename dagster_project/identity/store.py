@@ -401,9 +401,9 @@ class Writer:
         if not isinstance(result, Rest):
             _append(self._cursor, "customer_id_events", _dated(result.events, self._run_id, self._at))
 
-    def met(self, seen: Changes) -> None:
-        """What the run read in the log of changes is dealt with."""
-        changes.take_away(self._cursor, seen)
+    def met(self, seen: Changes, mark: str | None = None) -> None:
+        """What the run read in the log of changes is dealt with; mark: what the run's state is known by."""
+        changes.take_away(self._cursor, seen, mark)
 
     def summary(self, summary: RunSummary, weights: Sequence[int] | None = None) -> None:
         """The row of identity.runs; weights: where this run's links lie, which the model keeps if it is its first."""

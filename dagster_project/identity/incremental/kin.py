@@ -15,17 +15,11 @@ from dagster_project.identity.state import sign
 SIGN_OF_MATERIAL = sign("material")
 
 
-def find_households(con: duckdb.DuckDBPyConnection) -> None:
-    """Households of everybody: relatives are looked for again around `movers`.
-
-    `near_clusters` share a place or a contact with them, before or now; `clustered` are all whom those share with.
-    """
+def find_movers(con: duckdb.DuckDBPyConnection) -> None:
+    """Makes `movers` (rid), whose relatives are looked for again, `customers_left`, theirs before, and `signs`: what
+    they share or shared with others. The state is still the last run's."""
     con.execute(
         """
-        create or replace view now_signs as
-        select rid, sign from now_places
-        union all
-        select rid, sign from now_held where kind in ('phone', 'email') and sign not in (select sign from hidden);
         -- Cards that say something else, or belong to somebody else, or are told apart from others.
         create or replace table movers as
         select rid from touched union select rid from dirty
@@ -44,27 +38,41 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         create or replace table signs as
         select sign from state.places where rid in (select rid from movers)
         union select sign from state.held where kind in ('phone', 'email') and rid in (select rid from movers)
-        union select sign from now_signs where rid in (select rid from movers);
+        union select sign from now_places where rid in (select rid from movers)
+        union select sign from now_held where kind in ('phone', 'email') and rid in (select rid from movers);
+        """
+    )
+
+
+def find_households(con: duckdb.DuckDBPyConnection) -> None:
+    """Households of everybody: relatives are looked for again around `movers`. The state has followed: its cards are
+    this run's.
+
+    `near_clusters` share a place or a contact with them, before or now; `clustered` are all whom those share with.
+    """
+    con.execute(
+        """
+        create or replace view shown_signs as
+        select rid, sign from state.places
+        union all
+        select rid, sign from state.held where kind in ('phone', 'email') and sign not in (select sign from hidden);
         create or replace table sharing as
-        select rid from now_signs where sign in (select sign from signs)
+        select rid from shown_signs where sign in (select sign from signs)
         union all select rid from movers
         union all select rid from was_before where customer_id in (select customer_id from customers_left);
         create or replace table near_clusters as
-        select distinct cluster from now_clustered where rid in (select rid from sharing);
+        select distinct cluster from state.clustered where rid in (select rid from sharing);
         create or replace table near as
-        select rid from now_clustered where cluster in (select cluster from near_clusters);
-        create or replace table near_signs as select distinct sign from now_signs where rid in (select rid from near);
+        select rid from state.clustered where cluster in (select cluster from near_clusters);
+        create or replace table near_signs as select distinct sign from shown_signs where rid in (select rid from near);
         create or replace table sharing_with_near as
-        select rid from now_signs where sign in (select sign from near_signs) union all select rid from near;
+        select rid from shown_signs where sign in (select sign from near_signs) union all select rid from near;
         create or replace table clusters_around as
-        select distinct cluster from now_clustered where rid in (select rid from sharing_with_near);
+        select distinct cluster from state.clustered where rid in (select rid from sharing_with_near);
         create or replace table clustered as
-        select rid, cluster from now_clustered where cluster in (select cluster from clusters_around);
+        select rid, cluster from state.clustered where cluster in (select cluster from clusters_around);
         create or replace table cluster_customers as
-        select distinct k.cluster, w.customer_id from clustered k join (
-            select rid, customer_id from state.record_customers where rid not in (select rid from reached)
-            union all select rid, customer_id from record_customers
-        ) w using (rid);
+        select distinct k.cluster, w.customer_id from clustered k join state.record_customers w using (rid);
         create or replace table near_customers as
         select customer_id from cluster_customers where cluster in (select cluster from near_clusters)
         union select customer_id from customers_left;
@@ -78,9 +86,9 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
         create view cards as
         select rid, is_company, given, givens, given_known, family, families, city, postcode, street, house, flat,
             case when birth_date not in (select birth_date from default_dates) then birth_date end as birth_date
-        from now_cards where rid in (select rid from clustered);
+        from state.cards where rid in (select rid from clustered);
         create view held as
-        select rid, kind, value from now_held where rid in (select rid from clustered)
+        select rid, kind, value from state.held where rid in (select rid from clustered)
             and kind in ('phone', 'email') and sign not in (select sign from hidden);
         """
     )
@@ -109,9 +117,7 @@ def find_households(con: duckdb.DuckDBPyConnection) -> None:
             and customer_r not in (select customer_id from near_customers)
         union all from new_relatives;
         drop table customers_now;
-        create view customers_now as
-        select * from state.customers where customer_id not in (select customer_id from customer_rows)
-        union all from customer_rows;
+        create view customers_now as from state.customers;
         """
     )
     households.join_relatives(con)

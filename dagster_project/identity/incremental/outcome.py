@@ -5,6 +5,7 @@ households' own reach (kin.py), and what the state keeps (follow.py).
 """
 
 import datetime as dt
+from collections.abc import Callable
 
 import duckdb
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow as pa
 from dagster_project.identity import link, registry, resolution, state
 from dagster_project.identity.estimate import find_doubts, sum_up, weight_counts
 from dagster_project.identity.incremental.change import Delta, Outcome, Rest
-from dagster_project.identity.incremental.kin import find_households, households_delta
+from dagster_project.identity.incremental.kin import find_households, find_movers, households_delta
 from dagster_project.identity.incremental.session import arrow, count
 from dagster_project.identity.registry import Previous
 
@@ -84,9 +85,6 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
         create or replace table customer_rows as
         select * from customers_now except select * from named_before;
         create or replace table new_clustered as from clustered;
-        create or replace view now_clustered as
-        select rid, cluster from state.clustered where rid not in (select rid from reached)
-        union all select rid, cluster from new_clustered;
         create or replace table keys as
         select rid, source_system, source_record_id from state.cards
         where rid in (select rid from reached_cards union select rid_l from then_edges union select rid_r from then_edges
@@ -159,9 +157,14 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
     )
 
 
-def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
-    """What follows from `outcome_of`, after it, and can be found while the warehouse writes that."""
+def rest_of(con: duckdb.DuckDBPyConnection, followed: Callable[[], object]) -> Rest:
+    """What follows from `outcome_of`, after it, and can be found while the warehouse writes that.
+
+    followed: returns once the state says what the outcome does (follow.of_outcome), and no sooner.
+    """
     _look_at_all(con)
+    find_movers(con)
+    followed()
     counts = _counts(con)
     find_households(con)
     return Rest(
@@ -169,22 +172,17 @@ def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
         placeholders=arrow(con, "select * from now_placeholders order by all"),
         blocking_report=_blocking_report(con),
         household_report=arrow(con, "select * from household_report order by 1"),
-        reviews=count(con, "state.review") - count(con, "then_review") + count(con, "new_review"),
+        reviews=count(con, "state.review"),
         counts=counts,
         estimate=sum_up(con, "now_doubts", "now_bonds"),
-        weights=weight_counts(con, "now_judged"),
+        weights=weight_counts(con, "state.judged"),
     )
 
 
 def _counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """candidate_pairs are those of this run: what did not change was not compared again."""
     kinds = dict(con.execute("select kind, count(*) from events group by 1").fetchall())
-    used = con.execute(
-        """
-        select (select count(*) from state.edges where is_used) - (select count(*) from then_edges where is_used)
-            + (select count(*) from new_edges where is_used)
-        """
-    ).fetchall()[0][0]
+    used = con.execute("select count(*) from state.edges where is_used").fetchall()[0][0]
     records, customers, largest = con.execute(
         "select coalesce(sum(cards), 0), count(*), coalesce(max(cards), 0) from now_doubts"
     ).fetchall()[0]
@@ -213,7 +211,7 @@ def _blocking_report(con: duckdb.DuckDBPyConnection) -> pa.Table:
 
 
 def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `now_doubts`, `now_bonds` and `now_judged`: of everybody, as the estimate and the weights want them."""
+    """Makes `now_doubts` and `now_bonds`: of everybody, as the estimate wants them."""
     find_doubts(con)
     con.execute(
         """
@@ -232,10 +230,6 @@ def _look_at_all(con: duckdb.DuckDBPyConnection) -> None:
         select * from state.cluster_bonds
         where cluster_l not in (select cluster from left_clusters) and cluster_r not in (select cluster from left_clusters)
         union all by name from new_bonds;
-        create or replace view now_judged as
-        select * from state.judged
-        where pid_l not in (select pid from left_scope) and pid_r not in (select pid from left_scope)
-        union all by name select * from new_judged;
         """
     )
 

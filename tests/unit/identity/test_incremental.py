@@ -114,9 +114,7 @@ class Twins:
                 fetch,
             )
             outcome = resolve_changes(con, change, self.model, decisions, run_id=run_id, at=at)
-            # As the pipeline does: the state follows while the rest is found from how it was.
-            self.state.begin(own, follow.of_outcome())
-            rest = rest_of(con)
+            rest = rest_of(con, lambda: self.state.advance(own, follow.of_outcome()))
             found = {
                 name: _applied(
                     self.rows[name], getattr(rest if name == "households" else outcome, name), key, name
@@ -130,7 +128,8 @@ class Twins:
             # What did not change is not compared again.
             told = {name: value for name, value in result.counts.items() if name != "candidate_pairs"}
             assert rest.counts == told | {"candidate_pairs": rest.counts["candidate_pairs"]}
-            self.state.apply(con, own, run_id, follow.of_rest())
+            self.state.write(own)
+            self.state.apply(con, run_id, follow.of_rest())
             self.state.publish()
             for name, query in TABLES.items():
                 if name != "words":  # words that nobody writes any more may stay
