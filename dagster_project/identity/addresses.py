@@ -78,7 +78,7 @@ def read_addresses(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute(
         f"""
-        create or replace temp table addresses as
+        create or replace table addresses as
         with whole as (
             select written, {_replaced("replace(lower(written), 'ё', 'е')", _POSTCODES)} as line
             from (select distinct street as written from records where street is not null)

@@ -108,7 +108,9 @@ def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(":memory:")
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
     con.execute(f"set memory_limit = '{memory_limit}'; set temp_directory = '{spill}'")
-    con.execute("set enable_progress_bar = false; set preserve_insertion_order = false; set timezone = 'UTC'")
+    con.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
+    # Of sessions beside this one, too.
+    con.execute("set global timezone = 'UTC'")
     con.execute(";".join(_macros()))
     for name, table in _dictionaries().items():
         con.register("dictionary", table)

@@ -6,11 +6,14 @@ address line (addresses.py), what is learned from many cards (placeholders.py) a
 Everything is SQL over distinct tokens or whole columns.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import pyarrow as pa
 
 from dagster_project.errors import IdentityError
 from dagster_project.identity.addresses import read_addresses
+from dagster_project.identity.engine import beside
 from dagster_project.identity.identifiers import spell
 
 RECORD_COLUMNS = (
@@ -103,9 +106,11 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
         create table if not exists words_elsewhere (key varchar, given_uses bigint, family_uses bigint);
         """
     )
-    _names(con)
-    _held(con)
-    _dates_and_places(con)
+    # What names take is mostly reading their long statements, which one core does.
+    with beside(con) as own, ThreadPoolExecutor(1) as pool:
+        others = pool.submit(_identifiers_dates_and_places, own)
+        _names(con)
+        others.result()
     con.execute(
         f"""
         create or replace table cards as
@@ -414,11 +419,11 @@ def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
     """Makes `birth_dates` (written, read_date), `towns` (written, city) and `addresses`; each written text is read once."""
     con.execute(
         f"""
-        create or replace temp table birth_dates as
+        create or replace table birth_dates as
         select written, {_read_date("written")} as read_date
         from (select distinct birth_date as written from records where birth_date is not null);
 
-        create or replace temp table towns as
+        create or replace table towns as
         with keyed as materialized (
             select written, {_town_key("written")} as key
             from (select distinct city as written from records where city is not null)
@@ -427,6 +432,11 @@ def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     read_addresses(con)
+
+
+def _identifiers_dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
+    _held(con)
+    _dates_and_places(con)
 
 
 def _read_date(column: str) -> str:

@@ -32,18 +32,17 @@ def assign(con: duckdb.DuckDBPyConnection, run_id: str, at: dt.datetime) -> None
         where rid in (select rid from reached union select rid from everyone);
         create or replace table departed_before as from state.departed where rid in (select rid from reached);
         create or replace table was_before as from state.record_customers where rid in (select rid from reached);
-        create or replace table named_before as
+        create or replace table ids_before as
         with firsts as (
             select arg_min(r.source_system || '|' || r.source_record_id,
                 (coalesce(r.created_at, 'infinity'::timestamptz), r.source_system, r.source_record_id)) as key
             from clustered join records r using (rid) group by cluster
-        ), ids as (
-            select customer_id from was_before union select customer_id from departed_before
-            union select new_id(key, a) from firsts cross join range(8) t(a)
         )
-        select * from state.customers where customer_id in (select customer_id from ids)
-        union
-        select * from state.customers where surviving_customer_id in (select customer_id from ids);
+        select customer_id from was_before union select customer_id from departed_before
+        union select new_id(key, a) from firsts cross join range(8) t(a);
+        create or replace table named_before as
+        from state.customers where customer_id in (select customer_id from ids_before)
+            or surviving_customer_id in (select customer_id from ids_before);
         """
     )
     previous = Previous(

@@ -4,6 +4,8 @@ Belongs here: what several steps of an incremental run load alike, and its bound
 it is (cards.py, groups.py, links.py).
 """
 
+from collections.abc import Sequence
+
 import duckdb
 import pyarrow as pa
 
@@ -33,19 +35,36 @@ def load(con: duckdb.DuckDBPyConnection, rids: str, add: bool = False) -> None:
     )
 
 
-def describe(con: duckdb.DuckDBPyConnection, pids: str) -> None:
-    """Makes `members` and `profiles` of the profiles in table `pids`."""
+# What clusters and sole holders ask of a profile; a column more is read of a million to be found for few.
+_NAMES = (
+    *(
+        "pid",
+        "is_strong",
+        "given",
+        "givens",
+        "given_known",
+        "given_initial",
+        "patronymic",
+        "patronymic_initial",
+    ),
+    *("family", "families", "birth_date"),
+)
+
+
+def describe(con: duckdb.DuckDBPyConnection, pids: str, columns: Sequence[str] = ("*",)) -> None:
+    """Makes `members` and `profiles` (their `columns`) of the profiles in table `pids`."""
     con.execute(
         f"""
         create or replace table members as select rid, pid from now_members where pid in (select pid from {pids});
-        create or replace table profiles as select * from now_profiles where pid in (select pid from {pids});
+        create or replace table profiles as
+        select {", ".join(columns)} from now_profiles where pid in (select pid from {pids});
         """
     )
 
 
 def scope(con: duckdb.DuckDBPyConnection, pids: str) -> None:
-    """Makes `everyone`, `members`, `profiles`, `parents`, companies and `cards` and `held` of table `pids`."""
-    describe(con, pids)
+    """Makes `everyone`, `members`, `profiles` (names and dates), `parents` and companies of table `pids`."""
+    describe(con, pids, _NAMES)
     con.execute(
         f"""
         create or replace table everyone as select rid, pid from now_everyone where pid in (select pid from {pids});
