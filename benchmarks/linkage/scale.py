@@ -132,7 +132,7 @@ def _table(found: list[dict[str, Any]]) -> str:
             f"| {row['size']:,} | {ours['seconds']:.1f} | {ours['train']:.1f} | {splink['seconds']:.1f} |"
             f" {ours['seconds'] / splink['seconds']:.2f} | {sampled['seconds']:.1f} |"
             f" {ours['seconds'] / sampled['seconds']:.2f} | {changed['seconds']:.1f} |"
-            f" {changed['seconds'] / ours['seconds']:.0%} | {ours['peak_mb']:,.0f} | {ours['server_mb']:,.0f} |"
+            f" {changed['seconds'] / ours['seconds']:.1%} | {ours['peak_mb']:,.0f} | {ours['server_mb']:,.0f} |"
             f" {splink['peak_mb']:,.0f} |"
         )
     return "\n".join(lines)

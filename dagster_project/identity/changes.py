@@ -7,8 +7,8 @@ The contracts are altered row by row (dbt's strategy `difference`), and each sta
 A row without a key says that anything may have changed: the table was made anew or emptied. Who reads the log then
 compares digests of all cards.
 
-The log goes on from the run that took it away last. What that run knew is good for no other: the mark tells them apart,
-whatever clocks and run IDs say.
+The log goes on from the run that took it away last, of the tables that were there then. What that run knew is good for
+no other: the mark tells them apart, whatever clocks and run IDs say.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ _NOTE = f"{IDENTITY}.note_changed_cards"
 DDL = f"""
 create table if not exists {_LOG} (
     change_id bigint generated always as identity primary key, source_system text, source_record_id text);
-create table if not exists {_MARK} (is_only boolean primary key default true check (is_only), mark text not null);
+create table if not exists {_MARK} (
+    is_only boolean primary key default true check (is_only), mark text not null, tables text not null);
 create or replace function {_NOTE}() returns trigger language plpgsql as $$ begin
     if tg_op = 'TRUNCATE' then
         insert into {_LOG} default values;
@@ -42,6 +43,12 @@ create or replace function {_NOTE}() returns trigger language plpgsql as $$ begi
     return null;
 end $$;
 """
+_CONTRACTS = ", ".join(
+    f"to_regclass('{INTERMEDIATE}.{name}')::oid"
+    for name in ("customer_records", "customer_record_identifiers")
+)
+# The tables as PostgreSQL knows them: one made anew is another.
+_TABLES = f"concat_ws(' ', {_CONTRACTS})"
 _TRIGGERS = {
     "insert": "referencing new table as now_rows",
     "delete": "referencing old table as then_rows",
@@ -69,8 +76,7 @@ def follow(warehouse: Warehouse) -> bool:
                 select c.oid::regclass::text as name, c.relkind = 'r' as is_table,
                     array(select tgname from pg_trigger t
                         where t.tgrelid = c.oid and t.tgfoid = '{_NOTE}'::regproc and t.tgenabled in ('O', 'A')) as triggers
-                from pg_class c where c.oid in (
-                    to_regclass('{INTERMEDIATE}.customer_records'), to_regclass('{INTERMEDIATE}.customer_record_identifiers'))
+                from pg_class c where c.oid in ({_CONTRACTS})
                 """
             )
         ).all()
@@ -93,13 +99,10 @@ def read(cursor: adbc.Cursor) -> Changes:
     cursor.execute(f"select change_id, source_system, source_record_id from {_LOG}")
     rows = cursor.fetch_arrow_table()
     keys = rows.drop_columns("change_id")
-    cursor.execute(f"select mark from {_MARK}")
-    marks = [row[0] for row in cursor.fetchall()]
-    return Changes(
-        rows.column("change_id"),
-        None if any(column.null_count for column in keys.columns) else keys,
-        marks[0] if marks else None,
-    )
+    cursor.execute(f"select mark, tables = {_TABLES} from {_MARK}")
+    marks = cursor.fetchall()
+    is_whole = bool(marks) and marks[0][1] and not any(column.null_count for column in keys.columns)
+    return Changes(rows.column("change_id"), keys if is_whole else None, marks[0][0] if marks else None)
 
 
 def take_away(cursor: adbc.Cursor, changes: Changes, mark: str | None = None) -> None:
@@ -111,6 +114,7 @@ def take_away(cursor: adbc.Cursor, changes: Changes, mark: str | None = None) ->
     cursor.execute(f"delete from {_LOG} l using met_changes m where l.change_id = m.change_id")
     if mark is not None:
         cursor.execute(
-            f"insert into {_MARK} (mark) values ($1) on conflict (is_only) do update set mark = excluded.mark",
+            f"insert into {_MARK} (mark, tables) values ($1, {_TABLES})"
+            " on conflict (is_only) do update set mark = excluded.mark, tables = excluded.tables",
             (mark,),
         )

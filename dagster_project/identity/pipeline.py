@@ -29,6 +29,7 @@ from dagster_project.identity.incremental import (
     Rest,
     TooMuchChanged,
     follow,
+    look_back,
     resolve_changes,
     rest_of,
 )
@@ -92,11 +93,14 @@ def refresh(
             model = _train(warehouse, con, started_at, keys.num_rows)
             state = _state(state_folder, model, company_phones)
         elif state is not None and is_known and is_told:
+            is_known = False
             with _whatever_befalls(state, say):
                 told = _read_told(con, reader, seen)
-                fingerprint = _fingerprint(con, decisions, model, company_phones)
-            if fingerprint is None:
-                con, is_known, told = _another(sessions, con), False, None
+                if told is not None:
+                    fingerprint = _fingerprint(con, decisions, model, company_phones)
+                is_known = True
+            if not is_known:
+                con, told, fingerprint = _another(sessions, con), None, None
         if keys is None and fingerprint is None:
             _digest(con, *(digests.result() if digests else reader.digests()))
         fingerprint = fingerprint or _fingerprint(con, decisions, model, company_phones)
@@ -121,7 +125,7 @@ def refresh(
                     )
                 found = None if outcome is None else _write(run, con, outcome)
             if found is None:
-                con = _another(sessions, con)
+                con, told = _another(sessions, con), None
         if found is None:
             if keys is None:
                 keys = _prepare(con, reader, decisions, company_phones)
@@ -179,9 +183,9 @@ def _write(
         resting: Future[Rest] | None = None
         kept: Future[None] | None = None
         if state is not None and isinstance(result, Outcome):
-            followed = pool.submit(state.advance, own, (*follow.of_outcome(), *_DIGESTS_FOLLOW))
-            resting = pool.submit(rest_of, con, followed.result)
-            kept = pool.submit(state.write, own)
+            looked, followed = Future[None](), Future[None]()
+            resting = pool.submit(_rest, con, looked, followed)
+            kept = pool.submit(_follow_state, state, own, looked, followed)
         elif state is not None and keys is not None:
             kept = pool.submit(_make, state, con, mark, keys)
         with store.writing(run.warehouse, run.run_id, run.started_at) as writer:
@@ -212,6 +216,35 @@ def _write(
                     state.apply(con, mark, follow.of_rest())
                 state.publish()
     return summary
+
+
+def _rest(con: duckdb.DuckDBPyConnection, looked: Future[None], followed: Future[None]) -> Rest:
+    with _announcing(looked):
+        look_back(con)
+    followed.result()
+    return rest_of(con)
+
+
+def _follow_state(
+    state: State, own: duckdb.DuckDBPyConnection, looked: Future[None], followed: Future[None]
+) -> None:
+    """The state says what the outcome does, once nobody asks any more what it said before; and goes to the disk."""
+    with _announcing(followed):
+        state.advance(own, (*follow.of_outcome(), *_DIGESTS_FOLLOW))
+        looked.result()
+        state.settle(own)
+    state.write(own)
+
+
+@contextlib.contextmanager
+def _announcing(done: Future[None]) -> Iterator[None]:
+    """Whoever waits for `done` learns that it is, or why it is not."""
+    try:
+        yield
+    except BaseException as error:
+        done.set_exception(error)
+        raise
+    done.set_result(None)
 
 
 def _make(state: State, con: duckdb.DuckDBPyConnection, mark: str, keys: pa.Table) -> None:
@@ -269,15 +302,17 @@ class _Told:
     identifiers: pa.Table
 
 
-def _read_told(con: duckdb.DuckDBPyConnection, reader: store.Reader, seen: Changes) -> _Told:
+def _read_told(con: duckdb.DuckDBPyConnection, reader: store.Reader, seen: Changes) -> _Told | None:
     """Of the cards that the log of changes names, those that differ; makes `digests` of all cards, for the attached
-    state has the others'."""
+    state has the others'. None: it names so many that comparing all is the shorter way."""
     con.register("named", seen.keys)
     con.execute(
         "create table wanted as select distinct source_system, source_record_id from named;"
         " create table left_digests as select card_key(source_system, source_record_id) as rid from wanted"
     )
     con.unregister("named")
+    if count(con, "wanted") > 100 + MAX_SHARE * count(con, "state.digests"):
+        return None
     records, identifiers = reader.cards(con.sql("from wanted").to_arrow_table(), with_digests=True)
     _digest(con, records, identifiers)
     _number(con, records)

@@ -3,7 +3,7 @@
 Belongs here: the file's tables, when they may be believed, and how they are written. Does not belong here: what
 follows from a change (incremental.py).
 
-PostgreSQL stays the truth. The file carries the run that it describes; if that is not PostgreSQL's last one (a kill
+PostgreSQL stays the truth. The file carries the mark of the run that it describes; if that is not PostgreSQL's last one (a kill
 between the two, another machine, a restored backup), or the model, the rules or a setting changed, a full run makes
 it anew. It holds personal data: it is its owner's alone (0600), and `discard` is part of erasing a person.
 """
@@ -116,7 +116,7 @@ class State:
         self.basis = {"code": code(), "duckdb": duckdb.__version__, "splink": splink.__version__} | basis
 
     def attach(self, con: duckdb.DuckDBPyConnection, mark: str) -> bool:
-        """Attaches the file as `state` if it describes `mark`; False: it is missing, damaged or of another run."""
+        """Attaches the file as `state` if it has the `mark`; False: it is missing, damaged or of another run."""
         if not self.path.exists():
             return False
         try:
@@ -152,11 +152,13 @@ class State:
         self._publish = self._replace
 
     def advance(self, con: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
-        """Brings the attached file forward in a transaction of `con`; until `publish` it is of no run, and a kill
-        costs the state."""
+        """Brings the attached file forward in a transaction of `con` that `settle` ends."""
         con.execute("begin; delete from state.noted")
         for statement in statements:
             con.execute(statement)
+
+    def settle(self, con: duckdb.DuckDBPyConnection) -> None:
+        """From here on every session sees what was advanced. Until `publish` it is of no run: a kill costs the state."""
         con.execute("commit")
 
     def write(self, con: duckdb.DuckDBPyConnection) -> None:

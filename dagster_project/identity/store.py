@@ -358,16 +358,12 @@ def write_model(warehouse: Warehouse, model: Model, is_current: bool = True) -> 
         connection.commit()
 
 
-def last_run(warehouse: Warehouse, skipped: bool = True) -> RunSummary | None:
-    """The last run that finished, skipped ones included unless told not to."""
+def last_run(warehouse: Warehouse) -> RunSummary | None:
+    """The last run that finished, a skipped one included."""
     names = ", ".join(RunSummary.__dataclass_fields__)
     with warehouse.begin() as connection:
         row = connection.execute(
-            sa.text(
-                f"select {names} from {IDENTITY}.runs where :skipped or not is_skipped"
-                " order by started_at desc, finished_at desc limit 1"
-            ),
-            {"skipped": skipped},
+            sa.text(f"select {names} from {IDENTITY}.runs order by started_at desc, finished_at desc limit 1")
         ).one_or_none()
     return None if row is None else RunSummary(**row._mapping)
 

@@ -22,7 +22,7 @@ create table if not exists {OPS}.gated_loads (
     table_name text not null,
     load_id text,            -- the last load that passed; null where the table has no loads
     rules text,              -- the suite's fingerprint when it passed
-    relation oid,            -- the table as the gate last left it: dbt's rebuild makes another
+    relation oid,            -- the table as the gate last left it; dbt's rebuild makes another, or takes this away
     gated_at timestamptz,
     primary key (layer, table_name)
 );

@@ -5,8 +5,8 @@ households (kin.py) a change can reach. Does not belong here: any step's own log
 run) and the file that remembers the last run (state.py).
 
 The session's tables (`cards`, `links`, …) hold what is being worked on; `state.<table>` is how the last run left it;
-`now_<table>` is the state with what this run found so far in place of what it replaces. Nothing is written to the
-state before the warehouse has the result. How each fact that many cards share can flip, and how far that reaches,
+`now_<table>` is the state with what this run found so far in place of what it replaces. After `look_back` the state
+follows (follow.py), and is this run's. How each fact that many cards share can flip, and how far that reaches,
 is told in docs/adr/0007-incremental-linking.md.
 """
 
@@ -28,11 +28,21 @@ from dagster_project.identity.incremental.change import (
 )
 from dagster_project.identity.incremental.groups import regroup
 from dagster_project.identity.incremental.links import cluster_early, cluster_late, judge, link_late
-from dagster_project.identity.incremental.outcome import assign, outcome_of, rest_of
+from dagster_project.identity.incremental.outcome import assign, look_back, outcome_of, rest_of
 from dagster_project.identity.incremental.session import count
 from dagster_project.identity.model import Model
 
-__all__ = ["MAX_SHARE", "Change", "Delta", "Outcome", "Rest", "TooMuchChanged", "resolve_changes", "rest_of"]
+__all__ = [
+    "MAX_SHARE",
+    "Change",
+    "Delta",
+    "Outcome",
+    "Rest",
+    "TooMuchChanged",
+    "look_back",
+    "resolve_changes",
+    "rest_of",
+]
 
 
 def resolve_changes(
@@ -48,8 +58,8 @@ def resolve_changes(
 ) -> Outcome:
     """The step for `change` alone. `con` has the last run's tables attached as `state`.
 
-    `rest_of` says the rest of it. Raises TooMuchChanged where the change reaches too far; nothing is lost by a full
-    run then.
+    `look_back` and `rest_of` say the rest of it. Raises TooMuchChanged where the change reaches too far; nothing is
+    lost by a full run then.
     """
     say = progress or (lambda _: None)
     read_cards(con, change)

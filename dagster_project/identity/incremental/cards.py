@@ -53,6 +53,17 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
             f"""
             create or replace table surnames_now as {state.surnames("written", "words")};
             create or replace table words_now as {state.word_uses("name_words")};
+            create or replace table moved_surnames as
+            select family, coalesce(t.cards, 0) + coalesce(e.cards, 0) as cards_then,
+                coalesce(n.cards, 0) + coalesce(e.cards, 0) as cards
+            from surnames_then t full join surnames_now n using (family) left join surnames_elsewhere e using (family);
+            create or replace table moved_words as
+            select key, coalesce(t.given_uses, 0) + coalesce(e.given_uses, 0) as given_then,
+                coalesce(t.family_uses, 0) + coalesce(e.family_uses, 0) as family_then,
+                coalesce(n.given_uses, 0) + coalesce(e.given_uses, 0) as given_uses,
+                coalesce(n.family_uses, 0) + coalesce(e.family_uses, 0) as family_uses,
+                coalesce(n.uses, 0) + coalesce(e.uses, 0) as uses
+            from words_then t full join words_now n using (key) left join words_elsewhere e using (key);
             """
         )
         reached = _reached_by_names(con)
@@ -63,16 +74,6 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
         identifiers = pa.concat_tables([identifiers, more[1]], promote_options="permissive")
     con.execute(
         f"""
-        create or replace table moved_surnames as
-        select family, coalesce(n.cards, 0) + coalesce(e.cards, 0) as cards
-        from (select family from surnames_then union select family from surnames_now)
-        left join surnames_now n using (family) left join surnames_elsewhere e using (family);
-        create or replace table moved_words as
-        select key, coalesce(n.given_uses, 0) + coalesce(e.given_uses, 0) as given_uses,
-            coalesce(n.family_uses, 0) + coalesce(e.family_uses, 0) as family_uses,
-            coalesce(n.uses, 0) + coalesce(e.uses, 0) as uses
-        from (select key from words_then union select key from words_now)
-        left join words_now n using (key) left join words_elsewhere e using (key);
         create or replace table new_cards as from cards;
         create or replace table new_held as select rid, kind, value, {state.SIGN_OF_VALUE} as sign from held;
         create or replace table new_places as
@@ -98,21 +99,12 @@ def _reached_by_names(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return con.sql(
         f"""
         with turned_surnames as (
-            select family from (
-                select family, coalesce(t.cards, 0) as then_, coalesce(n.cards, 0) as now_
-                from surnames_then t full join surnames_now n using (family)
-            ) left join surnames_elsewhere e using (family)
-            where (then_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
-                <> (now_ + coalesce(e.cards, 0) >= {standardise.SURNAME_CARDS})
-        ), uses as (
-            select key, coalesce(t.given_uses, 0) + coalesce(e.given_uses, 0) as given_then,
-                coalesce(t.family_uses, 0) + coalesce(e.family_uses, 0) as family_then,
-                coalesce(n.given_uses, 0) + coalesce(e.given_uses, 0) as given_now,
-                coalesce(n.family_uses, 0) + coalesce(e.family_uses, 0) as family_now
-            from words_then t full join words_now n using (key) left join words_elsewhere e using (key)
+            select family from moved_surnames
+            where (cards_then >= {standardise.SURNAME_CARDS}) <> (cards >= {standardise.SURNAME_CARDS})
         ), turned_words as (
-            select key from uses where mostly(given_then, family_then) <> mostly(given_now, family_now)
-                or mostly(family_then, given_then) <> mostly(family_now, given_now)
+            select key from moved_words
+            where mostly(given_then, family_then) <> mostly(given_uses, family_uses)
+                or mostly(family_then, given_then) <> mostly(family_uses, given_uses)
         ), reached as (
             select c.rid from state.written c where c.word in (
                 select word from state.words where family in (select family from turned_surnames)

@@ -1,4 +1,4 @@
-"""What brings the state to this run, once the warehouse has it.
+"""What brings the state to this run.
 
 Belongs here: one statement a table of the state, from the session's tables. Does not belong here: the file (state.py).
 """
@@ -23,9 +23,15 @@ def of_outcome() -> list[str]:
         *_replaced("words", "false", "from words where word not in (select word from state.words)"),
         *_replaced("name_words", touched, "from name_words"),
         *_replaced(
-            "surnames", "family in (select family from moved_surnames)", "from moved_surnames where cards > 0"
+            "surnames",
+            "family in (select family from moved_surnames)",
+            "select family, cards from moved_surnames where cards > 0",
         ),
-        *_replaced("word_uses", "key in (select key from moved_words)", "from moved_words where uses > 0"),
+        *_replaced(
+            "word_uses",
+            "key in (select key from moved_words)",
+            "select key, given_uses, family_uses, uses from moved_words where uses > 0",
+        ),
         *_replaced("placeholders", "true", "from now_placeholders"),
         *_replaced("default_dates", "true", "from default_dates"),
         *_replaced("members", "rid in (select rid from moved)", "from new_members"),

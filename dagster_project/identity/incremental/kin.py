@@ -45,8 +45,8 @@ def find_movers(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def find_households(con: duckdb.DuckDBPyConnection) -> None:
-    """Households of everybody: relatives are looked for again around `movers`. The state has followed: its cards are
-    this run's.
+    """Households of whoever may have others now: relatives are looked for again around `movers`. The state has
+    followed: its cards are this run's.
 
     `near_clusters` share a place or a contact with them, before or now; `clustered` are all whom those share with.
     """

@@ -5,7 +5,6 @@ households' own reach (kin.py), and what the state keeps (follow.py).
 """
 
 import datetime as dt
-from collections.abc import Callable
 
 import duckdb
 import pyarrow as pa
@@ -156,14 +155,14 @@ def outcome_of(con: duckdb.DuckDBPyConnection, run_id: str) -> Outcome:
     )
 
 
-def rest_of(con: duckdb.DuckDBPyConnection, followed: Callable[[], object]) -> Rest:
-    """What follows from `outcome_of`, after it, and can be found while the warehouse writes that.
-
-    followed: returns once the state says what the outcome does (follow.of_outcome), and no sooner.
-    """
+def look_back(con: duckdb.DuckDBPyConnection) -> None:
+    """After `outcome_of`: all that is asked of the last run's state before it may follow (follow.of_outcome)."""
     _look_at_all(con)
     find_movers(con)
-    followed()
+
+
+def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
+    """What else follows, found in the state that says what the outcome does, while the warehouse writes that."""
     counts = _counts(con)
     find_households(con)
     return Rest(

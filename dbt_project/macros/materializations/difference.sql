@@ -3,29 +3,50 @@ Incremental strategy `difference`: the table comes to hold what the query says, 
 touched. Who follows the table (identity's log of changed cards) then sees the change alone.
 
 Rows are compared by a digest of all their columns, each as often as it is there: a row that comes twice, which the
-gates are to find, is in the table twice.
+gates are to find, is in the table twice. Where a column has another type than before, all is written anew. The table
+is what dbt just made of its sources, as if it were a new one: its gate is told so.
 -#}
 {% macro get_incremental_difference_sql(arguments) -%}
     {{ return(adapter.dispatch('get_incremental_difference_sql')(arguments)) }}
 {%- endmacro %}
 
 {% macro default__get_incremental_difference_sql(arguments) -%}
+    {%- set target = arguments.target_relation -%}
     {%- set columns = arguments.dest_columns | map(attribute='quoted') | join(', ') -%}
     {%- set digest = 'hash_record_extended(row(' ~ columns ~ '), 0)' -%}
+    {%- set types = {} -%}
+    {%- for column in adapter.get_columns_in_relation(target) -%}
+        {%- do types.update({column.name: column.data_type}) -%}
+    {%- endfor -%}
+    {%- set turned = [] -%}
+    {%- for column in arguments.dest_columns if types.get(column.name, column.data_type) != column.data_type -%}
+        {%- do turned.append(column) -%}
+    {%- endfor -%}
+    {%- if turned %}
+truncate {{ target }};
+        {%- for column in turned %}
+alter table {{ target }} alter column {{ column.quoted }} type {{ column.data_type }} using null;
+        {%- endfor %}
+    {%- endif %}
 create temporary table c360_differing on commit drop as
 select digest
 from (
     select {{ digest }} as digest, 1 as times from {{ arguments.temp_relation }}
     union all
-    select {{ digest }} as digest, -1 as times from {{ arguments.target_relation }}
+    select {{ digest }} as digest, -1 as times from {{ target }}
 ) as rows_now_and_then
 group by digest
 having sum(times) <> 0;
 
-delete from {{ arguments.target_relation }}
+delete from {{ target }}
 where {{ digest }} in (select digest from c360_differing);
 
-insert into {{ arguments.target_relation }} ({{ columns }})
+insert into {{ target }} ({{ columns }})
 select {{ columns }} from {{ arguments.temp_relation }}
 where {{ digest }} in (select digest from c360_differing)
+    {%- if adapter.get_relation(target.database, 'ops', 'gated_loads') is not none %};
+
+update ops.gated_loads set relation = null
+where layer = '{{ target.schema }}' and table_name = '{{ target.identifier }}'
+    {%- endif %}
 {%- endmacro %}

@@ -7,25 +7,38 @@ once wait for each other's views (PostgreSQL: deadlock detected), and readers mi
 {% materialization view, adapter='postgres' -%}
     {%- set target = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- if existing is not none and not existing.is_view -%}
-        {%- do adapter.drop_relation(existing) -%}
-        {%- set existing = none -%}
-    {%- endif -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- call statement('main') -%}
-        create temporary view c360_view as ({{ sql }})
+        {{ config.get('sql_header') or '' }}
+        create temporary view c360_view
+        {%- if config.get('contract').enforced %}
+        {{ get_assert_columns_equivalent(sql) }}
+        {%- endif %}
+        as (
+            {{ sql }}
+        )
     {%- endcall -%}
-    {%- set change = 'create' if existing is none else run_query(view_change(target)).columns[0].values()[0] -%}
+    {%- if existing is none -%}
+        {%- set change = 'create' -%}
+    {%- elif not existing.is_view -%}
+        {%- set change = 'recreate' -%}
+    {%- else -%}
+        {%- set change = run_query(view_change(target)).columns[0].values()[0] -%}
+    {%- endif -%}
     {%- do run_query('drop view pg_temp.c360_view') -%}
     {%- if change == 'recreate' -%}
-        {%- do run_query(drop_alone(target)) -%}
+        {#- With what is built on it, which dbt builds after it; one session at a time. -#}
+        {%- do run_query('select pg_advisory_xact_lock(360360, 1)') -%}
+        {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
     {%- if change != 'none' -%}
         {%- do run_query(get_replace_view_sql(target, sql)) -%}
     {%- endif -%}
+    {%- do apply_grants(target, config.get('grants'), should_revoke(existing, full_refresh_mode=True)) -%}
+    {%- do persist_docs(target, model) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
@@ -53,10 +66,4 @@ select
         when exists (select * from columns_before except select * from columns_now) then 'recreate'
         else 'replace'
     end
-{%- endmacro %}
-
-{#- Drops a view and what is built on it, which dbt builds after it; one session at a time. -#}
-{% macro drop_alone(view) -%}
-select pg_advisory_xact_lock(360360, 1);
-drop view if exists {{ view }} cascade
 {%- endmacro %}

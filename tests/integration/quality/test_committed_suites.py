@@ -80,7 +80,10 @@ def test_every_gated_layer_is_covered(all_tables: Tables) -> None:
     # What identity keeps for itself, and the steward's words, are no step's result.
     own = {
         f"identity.{t}"
-        for t in ("decisions", "departed_records", "models", "model_term_frequencies", "reviewed_pairs")
+        for t in (
+            *("card_changes", "card_changes_met", "decisions", "departed_records", "models"),
+            *("model_term_frequencies", "reviewed_pairs"),
+        )
     }
     assert set(all_tables.columns) - gated - own == set()
     assert gated <= set(all_tables.columns)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dagster_project.identity import households, link, placeholders, resolution
 from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.engine import beside, connect, in_small_groups
-from dagster_project.identity.incremental import Change, Delta, follow, resolve_changes, rest_of
+from dagster_project.identity.incremental import Change, Delta, follow, look_back, resolve_changes, rest_of
 from dagster_project.identity.model import Model
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLUMNS
@@ -114,7 +114,10 @@ class Twins:
                 fetch,
             )
             outcome = resolve_changes(con, change, self.model, decisions, run_id=run_id, at=at)
-            rest = rest_of(con, lambda: self.state.advance(own, follow.of_outcome()))
+            self.state.advance(own, follow.of_outcome())
+            look_back(con)
+            self.state.settle(own)
+            rest = rest_of(con)
             found = {
                 name: _applied(
                     self.rows[name], getattr(rest if name == "households" else outcome, name), key, name
