@@ -1,5 +1,6 @@
 """The daily step with a state file: what changed is followed, and no kill, damage or mismatch alters the result."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -309,8 +310,12 @@ def test_a_state_that_cannot_be_kept_costs_the_state_alone(
     assert list(told.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(pipeline, "look_back"), (pipeline, "rest_of"), (State, "advance"), (State, "settle")],
+)
 def test_a_state_that_fails_while_results_are_written_costs_the_state_alone(
-    told: Told, monkeypatch: pytest.MonkeyPatch
+    told: Told, monkeypatch: pytest.MonkeyPatch, where: object, name: str
 ) -> None:
     told()
     alter(told.warehouse)
@@ -320,8 +325,45 @@ def test_a_state_that_fails_while_results_are_written_costs_the_state_alone(
         raise duckdb.IOException("Could not read from file")
 
     with monkeypatch.context() as broken:
-        broken.setattr(pipeline, "rest_of", unreadable)
+        broken.setattr(where, name, unreadable)
         assert not followed(told())
+    assert content(told.warehouse) == expected
+
+
+def test_the_state_follows_when_nobody_asks_any_more_what_it_said(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told()
+    alter(told.warehouse)
+    order: list[str] = []
+    look_back, settle = pipeline.look_back, State.settle
+
+    def late(con: duckdb.DuckDBPyConnection) -> None:
+        time.sleep(1)
+        look_back(con)
+        order.append("looked back")
+
+    def noted(state: State, con: duckdb.DuckDBPyConnection) -> None:
+        order.append("settled")
+        settle(state, con)
+
+    monkeypatch.setattr(pipeline, "look_back", late)
+    monkeypatch.setattr(State, "settle", noted)
+    assert followed(told())
+    assert order == ["looked back", "settled"]
+
+
+def test_a_log_that_names_too_many_gives_way_to_digests(told: Told) -> None:
+    told()
+    # Every card is named, and three differ.
+    do(
+        told.warehouse,
+        "update intermediate.customer_records set updated_at = updated_at;"
+        " update intermediate.customer_records set city = 'Тула' where source_record_id in"
+        " (select source_record_id from intermediate.customer_records order by 1 limit 3)",
+    )
+    expected = full(told.warehouse, "r2")
+    assert followed(told())
     assert content(told.warehouse) == expected
 
 
