@@ -220,13 +220,14 @@ def _in_both(
         for row in tables["odoo"]["res_partner"].to_pylist()
         if row["parent_id"] is None and row["active"]
     }
-    found = []
+    found: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {}
     for contact in tables["suitecrm"]["contacts"].to_pylist():
         entity = entity_of.get(("suitecrm", f"contact:{contact['id']}"))
         partner = partners.get(entity)
         if entity and partner and _digits(partner["phone"]) == _digits(contact["phone_mobile"]) != "":
-            found.append((entity, partner, contact))
-    return found
+            # Who is twice in the CRM comes once.
+            found.setdefault(entity, (entity, partner, contact))
+    return list(found.values())
 
 
 def _digits(phone: str | None) -> str:

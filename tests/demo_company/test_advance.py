@@ -8,6 +8,8 @@ import sqlalchemy as sa
 import demo_company
 from dagster_project.errors import C360Error
 from dagster_project.warehouse import Warehouse
+from demo_company.advance import _in_both
+from demo_company.generate import generate
 from tests.demo_company.test_load import _RECORDS
 
 CUSTOMERS, SEED = 100, 11
@@ -127,3 +129,10 @@ def test_one_day_and_two_more_are_three_days(
 def test_no_day_is_no_day(warehouse: Warehouse, begun: dict[str, object]) -> None:
     with pytest.raises(C360Error, match="0 days"):
         demo_company.advance(warehouse, 0)
+
+
+def test_a_newcomer_who_is_twice_in_the_crm_comes_once() -> None:
+    """On its fourth day the company of the README meets one."""
+    world = generate(1360, seed=42 * 100_003 + 4)
+    entities = [entity for entity, _, _ in _in_both(world.tables, world.record_entities)]
+    assert len(entities) == len(set(entities)) > 34
