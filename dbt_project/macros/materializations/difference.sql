@@ -28,22 +28,28 @@ truncate {{ target }};
 alter table {{ target }} alter column {{ column.quoted }} type {{ column.data_type }} using null;
         {%- endfor %}
     {%- endif %}
+create temporary table c360_now on commit drop as
+select ctid as place, {{ digest }} as digest from {{ arguments.temp_relation }};
+
+create temporary table c360_then on commit drop as
+select ctid as place, {{ digest }} as digest from {{ target }};
+
 create temporary table c360_differing on commit drop as
 select digest
 from (
-    select {{ digest }} as digest, 1 as times from {{ arguments.temp_relation }}
+    select digest, 1 as times from c360_now
     union all
-    select {{ digest }} as digest, -1 as times from {{ target }}
+    select digest, -1 as times from c360_then
 ) as rows_now_and_then
 group by digest
 having sum(times) <> 0;
 
 delete from {{ target }}
-where {{ digest }} in (select digest from c360_differing);
+where ctid = any(array(select place from c360_then where digest in (select digest from c360_differing)));
 
 insert into {{ target }} ({{ columns }})
 select {{ columns }} from {{ arguments.temp_relation }}
-where {{ digest }} in (select digest from c360_differing)
+where ctid = any(array(select place from c360_now where digest in (select digest from c360_differing)))
     {%- if adapter.get_relation(target.database, 'ops', 'gated_loads') is not none %};
 
 update ops.gated_loads set relation = null
