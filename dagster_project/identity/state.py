@@ -40,8 +40,13 @@ def sign(text: str) -> str:
     return f"md5_number_lower({text})"
 
 
-# How many cards say a surname, and how often a word is what kind of name: what others' words make of a card's.
+SIGN_OF_VALUE = sign("kind || '|' || value")
+SIGN_OF_PLACE = sign(PLACE)
+JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
+
+
 def surnames(written: str, words: str) -> str:
+    """SQL: how many cards say each surname (family, cards), of tables like `written` and `words`."""
     return (
         f"select w.family, count(distinct c.rid) as cards from {written} c join {words} w using (word)"
         " where c.hint = 'family' and w.family is not null group by w.family"
@@ -49,15 +54,13 @@ def surnames(written: str, words: str) -> str:
 
 
 def word_uses(name_words: str) -> str:
+    """SQL: how often each word is what kind of name (key, given_uses, family_uses, uses), of a table like `name_words`."""
     return (
         "select key, count(*) filter (hint = 'given') as given_uses, count(*) filter (hint = 'family') as family_uses,"
         f" count(*) as uses from {name_words} group by key"
     )
 
 
-SIGN_OF_VALUE = sign("kind || '|' || value")
-SIGN_OF_PLACE = sign(PLACE)
-JUDGED = "pid_l, pid_r, linked_by, match_weight, match_probability, is_used, rejected_by"
 # Table → SQL that makes it of a full run's session.
 TABLES = {
     # As written: placeholders and default dates are taken out where they are used.
