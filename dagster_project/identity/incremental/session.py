@@ -4,8 +4,6 @@ Belongs here: what several steps of an incremental run load alike, and its bound
 it is (cards.py, groups.py, links.py).
 """
 
-from collections.abc import Sequence
-
 import duckdb
 import pyarrow as pa
 
@@ -36,28 +34,16 @@ def load(con: duckdb.DuckDBPyConnection, rids: str, add: bool = False) -> None:
 
 
 # What clusters and sole holders ask of a profile; a column more is read of a million to be found for few.
-_NAMES = (
-    *(
-        "pid",
-        "is_strong",
-        "given",
-        "givens",
-        "given_known",
-        "given_initial",
-        "patronymic",
-        "patronymic_initial",
-    ),
-    *("family", "families", "birth_date"),
-)
+_NAMES = "pid, is_strong, given, givens, given_known, given_initial, patronymic, patronymic_initial, family, families, birth_date"
 
 
-def describe(con: duckdb.DuckDBPyConnection, pids: str, columns: Sequence[str] = ("*",)) -> None:
+def describe(con: duckdb.DuckDBPyConnection, pids: str, columns: str = "*") -> None:
     """Makes `members` and `profiles` (their `columns`) of the profiles in table `pids`."""
     con.execute(
         f"""
         create or replace table members as select rid, pid from now_members where pid in (select pid from {pids});
         create or replace table profiles as
-        select {", ".join(columns)} from now_profiles where pid in (select pid from {pids});
+        select {columns} from now_profiles where pid in (select pid from {pids});
         """
     )
 
