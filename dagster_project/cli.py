@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,6 +23,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from dagster_project.commands.audit import audit
 from dagster_project.commands.decide import app as decide_app
@@ -33,6 +33,7 @@ from dagster_project.commands.train import train
 from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
+from dagster_project.terminal import terminal, working
 
 EXIT_INCOMPLETE = 3  # published, but rows wait in quarantine or a source is held back
 
@@ -47,7 +48,7 @@ app.add_typer(decide_app, name="decide")
 app.command()(review)
 app.command()(train)
 app.command()(why)
-console = Console(file=sys.stdout)
+console = terminal(file=sys.stdout)  # a refresh redirects standard output while it runs
 
 
 @app.command()
@@ -60,15 +61,20 @@ def refresh() -> None:
 
     settings = load_settings()
     warehouse = open_warehouse(settings)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         task = progress.add_task("preparing", total=None)
 
         def listen(event: str, step: Step, done: int, total: int) -> None:
             progress.update(task, total=total, completed=done, description=step.name)
             if event == "done" and not step.name.endswith("_gate"):
-                mark = "[red]✗[/]" if step.failed else "[green]✓[/]"
-                progress.console.print(f"{mark} {step.name:<24} {step.seconds:6.1f} s")
+                mark = ("✗", "red") if step.failed else ("✓", "green")
+                progress.console.print(Text.assemble(mark, f" {step.name:<24} {step.seconds:6.1f} s"))
 
         outcome = run_refresh(settings, warehouse, listen)
     figures = summary.Figures()
@@ -111,11 +117,13 @@ def _agreement(warehouse: Any) -> Any:
 
 
 def _what_next(is_demo: bool, warehouse: Any) -> None:
-    lines = ["What next: [bold]make ui[/] shows the pipeline in Dagster"]
+    lines = [("make ui", "shows the pipeline in Dagster")]
     if is_demo and (phone := _a_phone(warehouse)):
-        lines.append(f"           [bold]c360 customer {phone}[/] shows a customer card")
-    lines.append('           [bold]c360 sql "select * from marts.dim_customer limit 5"[/] queries the marts')
-    console.print("\n".join(lines))
+        lines.append((f"c360 customer {phone}", "shows a customer card"))
+    lines.append(('c360 sql "select * from marts.dim_customer limit 5"', "queries the marts"))
+    for number, (command, does) in enumerate(lines):
+        head = " " * 11 if number else "What next: "
+        console.print(Text.assemble(head, (command, "bold"), f" {does}"))
 
 
 def _a_phone(warehouse: Any) -> str | None:
@@ -219,7 +227,7 @@ def warehouse_start() -> None:
     from dagster_project.warehouse import open_warehouse
 
     warehouse = open_warehouse(load_settings())
-    console.print(f"up: {warehouse.url.render_as_string()}", highlight=False)
+    console.print(f"up: {warehouse.url.render_as_string()}")
 
 
 @warehouse_app.command("init")
@@ -277,7 +285,7 @@ def demo_create(
     if if_missing and demo_company.exists(warehouse):
         console.print("The demo company is there; `c360 demo create` builds it anew.")
         return
-    with console.status("building the demo company"), refresh_lock(warehouse, "c360 demo create"):
+    with working(console, "building the demo company"), refresh_lock(warehouse, "c360 demo create"):
         summary = demo_company.create(warehouse, customers, seed, noise)
         with warehouse.begin() as connection:
             schema.forget_sources(connection, list(source_contracts()))
@@ -302,7 +310,7 @@ def demo_advance(
     if settings.profile == "production":
         raise ConfigError("The demo company is not for production.", "Set C360_PROFILE=demo.")
     warehouse = open_warehouse(settings)
-    with console.status("living on"), refresh_lock(warehouse, "c360 demo advance"):
+    with working(console, "living on"), refresh_lock(warehouse, "c360 demo advance"):
         done = demo_company.advance(warehouse, days)
     console.print(
         f"It is {done.today[:10]} now: {done.newcomers:,} new people, {done.total('copies'):,} further cards, "

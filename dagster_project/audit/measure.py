@@ -47,7 +47,7 @@ class TableFigures:
     without_time: int
     is_card: bool  # it names people: a row is somebody's card
     rejected: int = 0
-    refused: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

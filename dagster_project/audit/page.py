@@ -74,7 +74,7 @@ def page(found: Audit, at: datetime) -> str:
         "<h2>Files that could not be read</h2>",
         _table(
             ("table", "file", "why"),
-            ((f"{t.source}.{t.table}", *refused.split(": ", 1)) for t in found.tables for refused in t.refused),
+            ((f"{t.source}.{t.table}", *refused) for t in found.tables for refused in t.refused),
         ),
         "</body></html>",
     ]  # fmt: skip

@@ -31,7 +31,7 @@ class Beside:
     """What stands where rows should be, counted, and the files that could not be read, each with the reason."""
 
     rejected: int = 0
-    refused: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def reader(source: Source, url: str, secrets: Mapping[str, str], home: Path) -> 
                 beside = {name: Beside(count) for name, count in rejected.items()}
             else:
                 readings = files.read(source, url, {}, delivery)
-                beside = {name: Beside(read.rejected, tuple(read.refused)) for name, read in readings.items()}
+                beside = {
+                    name: Beside(read.rejected, tuple(read.refusals)) for name, read in readings.items()
+                }
             for table in source.tables:
                 delivery.settle(table)
             yield _Delivered(delivery, beside)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.config import Settings, load_settings, source_contracts
 from dagster_project.errors import ConfigError
+from dagster_project.terminal import terminal, working
 
 if TYPE_CHECKING:
     from dagster_project.audit import Audit
     from dagster_project.sources import Source
 
-console = Console(emoji=False, highlight=False)
+console = terminal()
 
 
 def audit(
@@ -32,8 +32,6 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on standard output.")] = False,
 ) -> None:
     """Shows what each source holds: how complete, how duplicated, how linkable. Reads sources and writes nowhere."""
-    import sys
-
     from dagster_project.audit import audit as measure
 
     settings = load_settings()
@@ -42,11 +40,11 @@ def audit(
             f"--html: folder {html.absolute().parent} is not there.", "Make it, or choose another."
         )
     chosen = _chosen(sources or [])
-    with Console(file=sys.stderr).status("reading") as status:
+    with working(terminal(stderr=True), "reading") as progress:
         found = measure(
             [(source, _url(settings, source)) for source in chosen],
             settings.company_phone_list,
-            progress=status.update,
+            progress=progress,
             secrets={source.name: settings.source_secrets(source.name) for source in chosen},
             home=settings.home,
         )
@@ -59,7 +57,7 @@ def audit(
     else:
         _show(found)
     if html is not None:
-        Console(stderr=True).print(f"Pictures: {html}", soft_wrap=True, highlight=False)
+        terminal(stderr=True).print(f"Pictures: {html}", soft_wrap=True)
 
 
 def _chosen(names: list[str]) -> "list[Source]":
@@ -97,7 +95,7 @@ def _show(found: "Audit") -> None:
             f"{t.rejected or ''}",
         )  # fmt: skip
         for refused in t.refused:
-            refusals.add_row(f"{t.source}.{t.table}", *refused.split(": ", 1))
+            refusals.add_row(f"{t.source}.{t.table}", *refused)
     columns = _table(
         "Columns that name people",
         *("column", "holds", ">filled", ">valid of these", ">different", ">met more than once"),

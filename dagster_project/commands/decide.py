@@ -7,14 +7,14 @@ import getpass
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from dagster_project.config import load_settings
+from dagster_project.terminal import terminal
 
 app = typer.Typer(
     no_args_is_help=True, help="Records a steward's decision: the same person, or different ones."
 )
-console = Console(emoji=False)
+console = terminal()
 
 Who = Annotated[
     str,
@@ -114,4 +114,4 @@ def _user() -> str:
 
 
 def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(line, soft_wrap=True)

@@ -4,13 +4,13 @@ Belongs here: its arguments, progress on standard error, the summary. Does not b
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dagster_project.errors import ConfigError
+from dagster_project.terminal import terminal, working
 
 
 def link(
@@ -37,8 +37,6 @@ def link(
     ] = "auto",
 ) -> None:
     """Links the records of any files and says who is one customer."""
-    from rich.console import Console
-
     from dagster_project.identity.files.columns import read_mapping
     from dagster_project.identity.files.link import link_files, read_truth, scores
 
@@ -49,14 +47,13 @@ def link(
         raise ConfigError(
             f"--out: folder {out.absolute().parent} is not there.", "Make it, or choose another."
         )
-    errors = Console(file=sys.stderr)
-    with errors.status("reading") as status:
+    with working(terminal(stderr=True), "reading") as progress:
         linked = link_files(
             files,
             mapping=read_mapping(mapping or []),
             also=list(dict.fromkeys(also or [])),
             threshold=limit,
-            progress=lambda step: status.update(step),
+            progress=progress,
         )
         if truth is not None:
             found = scores(read_truth(truth, linked), linked)
@@ -67,7 +64,7 @@ def link(
     if as_json:
         typer.echo(json.dumps(linked.summary, ensure_ascii=False, indent=2))
     else:
-        _show(Console(file=sys.stdout, highlight=False, soft_wrap=True), linked.summary)
+        _show(terminal(soft_wrap=True), linked.summary)
 
 
 def _threshold(written: str) -> float | None:
@@ -104,16 +101,18 @@ def _many(count: int, word: str) -> str:
 
 
 def _show(console: Any, summary: dict[str, Any]) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     for file in summary["files"]:
-        console.print(f"[bold]{file['file']}[/]: {_many(file['records'], 'record')}, {file['form']}")
+        console.print(
+            Text.assemble((file["file"], "bold"), f": {_many(file['records'], 'record')}, {file['form']}")
+        )
         if file["recognised"]:
             pairs = ", ".join(f"{theirs} → {ours}" for ours, theirs in file["recognised"].items())
-            console.print(f"  recognised: {escape(pairs)}")
+            console.print(f"  recognised: {pairs}")
         if file["left_out"]:
             console.print(
-                f"  left out: {escape(', '.join(file['left_out']))} (--map theirs=ours or --also COLUMN takes one in)"
+                f"  left out: {', '.join(file['left_out'])} (--map theirs=ours or --also COLUMN takes one in)"
             )
         if file["made_keys"]:
             console.print(f"  made here: {', '.join(file['made_keys'])}")
@@ -136,14 +135,20 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
         levels = ", ".join(
             f"{level} {bits:+.1f}" for level, bits in summary.get("weights", {}).get(name, {}).items()
         )
-        console.print(f"compared {name}: {why}" + (f" [dim]({levels} bits)[/]" if levels else ""))
+        console.print(
+            Text.assemble(f"compared {name}: {why}", (f" ({levels} bits)" if levels else "", "dim"))
+        )
     if summary.get("without_duplicates"):
         console.print(
             f"without duplicates of their own, linked to others only: {', '.join(summary['without_duplicates'])}"
         )
     sources = ", ".join(f"{name} {count:,}" for name, count in summary["sources"].items())
     console.print(
-        f"\n[bold]{_many(summary['records'], 'record')}[/] of {_many(len(summary['sources']), 'source')} ({sources})"
+        Text.assemble(
+            "\n",
+            (_many(summary["records"], "record"), "bold"),
+            f" of {_many(len(summary['sources']), 'source')} ({sources})",
+        )
     )
     console.print(f"candidate pairs: {summary['candidate_pairs']:,}")
     if "threshold" in summary:
@@ -151,8 +156,10 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
     elif "threshold_why" in summary:
         console.print(summary["threshold_why"])
     console.print(
-        f"[bold]{_many(summary['customers'], 'customer')}[/], the largest of {_many(summary['largest_cluster'], 'record')},"
-        f" {summary['seconds']} s"
+        Text.assemble(
+            (_many(summary["customers"], "customer"), "bold"),
+            f", the largest of {_many(summary['largest_cluster'], 'record')}, {summary['seconds']} s",
+        )
     )
     for name, score in summary.get("scores", {}).items():
         console.print(

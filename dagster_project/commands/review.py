@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.config import load_settings
 from dagster_project.errors import ConfigError
+from dagster_project.terminal import terminal
 
 if TYPE_CHECKING:
     from dagster_project.identity.explain import Evidence, Weight
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagster_project.warehouse import Warehouse
 
 DEFAULT_LENGTH = 10
-console = Console(emoji=False)
+console = terminal()
 
 
 def review(
@@ -115,7 +115,7 @@ def _side_by_side(warehouse: Warehouse, ends: list[Named], company_phones: Seque
             f"probability {evidence.match_probability:.3f}",
             f"{evidence.match_weight:+.1f}",
         )
-    console.print(table, highlight=False)
+    console.print(table)
     _explained(evidence, queued_for(warehouse, keys[0], keys[1]))
     if left.customer_id is not None and left.customer_id == right.customer_id:
         _say("They are one customer now.")
@@ -145,4 +145,4 @@ def _explained(evidence: Evidence | None, queued: str | None) -> None:
 
 
 def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(line, soft_wrap=True)

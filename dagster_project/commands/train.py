@@ -6,10 +6,10 @@ Belongs here: arguments and what a person reads. Does not belong here: training 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.config import load_settings
+from dagster_project.terminal import terminal, working
 
 if TYPE_CHECKING:
     from dagster_project.identity.training import Figure
@@ -28,17 +28,17 @@ def train(
 
     settings = load_settings()
     warehouse = open_warehouse(settings)
-    console = Console()
+    console = terminal()
     is_demo = (
         settings.profile == "demo" and warehouse.admin_url is not None and demo_company.exists(warehouse)
     )
-    with refresh_lock(warehouse, "c360 train"), console.status("training") as status:
+    with refresh_lock(warehouse, "c360 train"), working(console, "training") as progress:
         outcome = identity.train(
             warehouse,
             company_phones=settings.company_phone_list,
             truth=demo_company.truth(warehouse) if is_demo else None,
             force=force,
-            progress=status.update,
+            progress=progress,
         )
     parent = outcome.parent if outcome.parent != outcome.model.version else None
     table = Table(
@@ -50,9 +50,9 @@ def train(
         style = "red" if figure.is_worse else None
         table.add_row(figure.name, *_cells(figure), style=style)
     if outcome.figures:
-        console.print(table, highlight=False)
-    console.print(identity.names_in_words(outcome.model), highlight=False, soft_wrap=True)
-    console.print(outcome.why, highlight=False, soft_wrap=True)
+        console.print(table)
+    console.print(identity.names_in_words(outcome.model), soft_wrap=True)
+    console.print(outcome.why, soft_wrap=True)
     if outcome.is_promoted:
         console.print("The next `c360 refresh` links every card by the new model.")
 

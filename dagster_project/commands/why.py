@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.config import load_settings
+from dagster_project.terminal import terminal
 
 if TYPE_CHECKING:
     from dagster_project.identity.explain import Answer, Evidence
 
-console = Console(emoji=False)
+console = terminal()
 Who = Annotated[
     str, typer.Argument(help="A record, as odoo/partner:12, a customer ID, a phone or an e-mail.")
 ]
@@ -87,7 +87,7 @@ def _step(head: str, step: "Evidence") -> None:
         bar = ("+" if weight.bits > 0 else "-") * round(abs(weight.bits))
         table.add_row(f"   {weight.comparison}", weight.level or "any two cards", f"{weight.bits:+.1f}", bar)
     table.add_row("   together", f"probability {step.match_probability:.4f}", f"{step.match_weight:+.1f}", "")
-    console.print(table, highlight=False)
+    console.print(table)
 
 
 def _draw(answer: "Answer", path: Path) -> None:
@@ -108,4 +108,4 @@ def _draw(answer: "Answer", path: Path) -> None:
 
 
 def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(line, soft_wrap=True)

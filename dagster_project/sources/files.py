@@ -93,8 +93,13 @@ class Reading:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def refusals(self) -> list[tuple[str, str]]:
+        """Each file that could not be read, with the reason."""
+        return [(one.found.file, one.refused) for one in self.read if one.refused]
+
+    @property
     def refused(self) -> list[str]:
-        return [f"{one.found.file}: {one.refused}" for one in self.read if one.refused]
+        return [f"{file}: {reason}" for file, reason in self.refusals]
 
 
 class Place:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import dagster_project.commands.audit as command
 from dagster_project.audit import Audit, audit
 from dagster_project.audit.columns import holds
 from dagster_project.audit.measure import CardFigures, ColumnFigures, Placeholder, TableFigures, masked
@@ -184,7 +185,9 @@ def test_what_a_column_holds(header: str, values: list[str], kind: str | None) -
     assert holds("t", {header: values}).get(header) == kind
 
 
-def test_a_column_of_phones_and_emails_is_counted_as_each(tmp_path: Path) -> None:
+def test_a_column_of_phones_and_emails_is_counted_as_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nested = '[{"code": "PHONE", "values": [{"value": "+7 916 234-17-89"}, {"value": "89034812637"}]}]'
     rows = [
         ("id", "name", "contact", "fields"),
@@ -197,7 +200,9 @@ def test_a_column_of_phones_and_emails_is_counted_as_each(tmp_path: Path) -> Non
     ]
     with (tmp_path / "people.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    (tmp_path / "people-2.csv").write_text("id;name\n", encoding="utf-8")
+    broken = "people [/] of: 2.csv"
+    (tmp_path / broken).parent.mkdir()
+    (tmp_path / broken).write_text("id;name\n", encoding="utf-8")
     with (tmp_path / "people.csv").open("a", encoding="utf-8") as file:
         file.write("7,short\n")
     people = Table("people", ("id",), (), files=Files("people*.csv", "csv"))
@@ -214,9 +219,14 @@ def test_a_column_of_phones_and_emails_is_counted_as_each(tmp_path: Path) -> Non
         CardFigures("crm", 6, known_elsewhere=0, twin_here=3, alone=2, by_name=1, unlinkable=0, with_twin=3)
     ]
     (figures,) = found.tables
-    assert (figures.rejected, figures.refused) == (1, ("people-2.csv: it has no column id",))
+    assert (figures.rejected, figures.refused) == (1, ((broken, "it has no column id"),))
     written = page(found, dt.datetime.now(dt.UTC))
-    assert "people-2.csv</td><td>it has no column id" in written
+    assert f"{broken}</td><td>it has no column id" in written
+    # In the terminal too a name is text: brackets are no markup, a colon ends nothing.
+    monkeypatch.setattr(command.console, "width", 200)
+    with command.console.capture() as shown:
+        command._show(found)
+    assert f"{broken}  it has no column id" in shown.get()
     assert "crm.people.contact (phones)" in written and "@" not in written.replace("@media", "")
 
 
