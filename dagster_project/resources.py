@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_project.config import Settings, load_settings
 from dagster_project.warehouse import Warehouse, open_warehouse
 from dagster_project.warehouse.lock import refresh_lock
+from dagster_project.warehouse.migrations import migrate
 
 
 class Environment(dg.ConfigurableResource):
@@ -35,5 +36,7 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshLock"]:
-        with refresh_lock(open_warehouse(self.environment.settings), f"Seamless 360 run {context.run_id}"):
+        warehouse = open_warehouse(self.environment.settings)
+        with refresh_lock(warehouse, f"Seamless 360 run {context.run_id}"):
+            migrate(warehouse)
             yield self

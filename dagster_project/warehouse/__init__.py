@@ -1,4 +1,5 @@
-"""The warehouse: connections, the embedded server, schemas and roles, the refresh lock, publishing.
+"""The warehouse: connections, the embedded server, schemas, migrations and roles,
+the refresh lock, publishing.
 
 Belongs here: everything that is true of PostgreSQL and not of one table. Does not belong here:
 what a table means (dbt_project/, identity/), and Dagster.

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 
 from dagster_project.config import Settings, checked_url, source_contracts
 from dagster_project.errors import WarehouseError
-from dagster_project.warehouse import schema
+from dagster_project.warehouse import migrations, schema
 from dagster_project.warehouse.embedded import EmbeddedServer
 
 DATABASE = "c360"
@@ -134,6 +134,7 @@ def _ensure_database(warehouse: Warehouse, password: str) -> None:
     with warehouse.admin_engine("postgres").connect() as admin:
         if schema.create_database(admin, database):
             schema.create_roles(admin, database, password)
+    migrations.migrate(warehouse, refresh_lock_key=schema.REFRESH_LOCK_KEY)
     with warehouse.begin() as connection:
         schema.prepare(connection, list(source_contracts()))
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from dagster_project.errors import RefreshBusy
 from dagster_project.warehouse.connect import Warehouse, unreachable
+from dagster_project.warehouse.schema import REFRESH_LOCK_KEY
 
-LOCK_KEY = 360_360
 DBT_APPLICATION = "seamless360 refresh: dbt"  # how a refresh's dbt names its sessions
 
 
@@ -25,14 +25,14 @@ def refresh_lock(warehouse: Warehouse, holder: str) -> Iterator[None]:
         raise unreachable(warehouse.url, error) from error
     with connection:
         connection.execute(sa.text("select set_config('application_name', :name, false)"), {"name": holder})
-        if not connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}):
+        if not connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), {"key": REFRESH_LOCK_KEY}):
             other = connection.execute(
                 sa.text(
                     "select a.application_name, to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ') "
                     "from pg_locks l join pg_stat_activity a using (pid) "
                     "where l.locktype = 'advisory' and l.objid = :key and l.granted"
                 ),
-                {"key": LOCK_KEY},
+                {"key": REFRESH_LOCK_KEY},
             ).first()
             raise RefreshBusy(
                 f"Another refresh is at work: {other[0]}, since {other[1]}."

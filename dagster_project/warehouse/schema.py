@@ -1,13 +1,18 @@
 """Schemas and roles of the warehouse, and how an empty server becomes one.
 
-Belongs here: names others rely on, ownership and grants. Does not belong here: tables (each layer
-makes its own) and the masked views of the marts (publish.py).
+Belongs here: names others rely on, ownership and grants. Does not belong here: tables (migrations.py, dbt, dlt)
+and the masked views of the marts (publish.py).
 """
 
 from collections.abc import Iterable
 
 import sqlalchemy as sa
 from psycopg import sql as pgsql
+
+from dagster_project.warehouse import migrations
+
+# The advisory lock that a refresh holds from its first step to its last.
+REFRESH_LOCK_KEY = 360_360
 
 OWNER = "c360_owner"  # builds
 BI = "c360_bi"  # reads the marts, personal fields masked
@@ -40,9 +45,17 @@ def row_key(key: Iterable[str], alias: str) -> str:
 
 
 def prepare(connection: sa.Connection, sources: list[str]) -> None:
-    """Makes every schema; the connection is the owner's. Idempotent."""
-    for schema in (*SCHEMAS, *map(raw_schema, sources)):
-        connection.execute(sa.text(f"create schema if not exists {schema}"))
+    """Makes the schemas that are missing and the tables of ops and identity; the connection is the owner's."""
+    wanted = [*SCHEMAS, *map(raw_schema, sources)]
+    existing = set(
+        connection.scalars(
+            sa.text("select nspname from pg_namespace where nspname = any(:wanted)"), {"wanted": wanted}
+        )
+    )
+    for name in wanted:
+        if name not in existing:
+            connection.execute(sa.text(f"create schema if not exists {name}"))
+    migrations.apply(connection)
 
 
 def forget_sources(connection: sa.Connection, sources: list[str]) -> None:
