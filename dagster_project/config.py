@@ -28,7 +28,10 @@ PLACES = ("file://", "s3://", "http://", "https://")  # what a source without a 
 class Settings(BaseSettings):
     """One instance is one environment. Times are IANA zones, paths absolute, databases' URLs SQLAlchemy's."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow")
+    # An empty variable is not set: compose files and shells pass on what nobody filled in.
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_file=PROJECT_ROOT / ".env", extra="allow", env_ignore_empty=True
+    )
 
     profile: Literal["demo", "production"] = "demo"
     home: Path = PROJECT_ROOT / ".local"
@@ -68,6 +71,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("home")
+    @classmethod
+    def _usable(cls, value: Path) -> Path:
+        # Dagster's history is SQLite, whose addresses end at a question mark.
+        if not value.name or any(sign in str(value) for sign in "?\n"):
+            raise ValueError(
+                "it must be a folder below /, without a question mark or a line break in its path"
+            )
+        return value
 
     @property
     def demo_files(self) -> Path:

@@ -58,6 +58,16 @@ def typo(a: str, b: str) -> str:
     return f"case when {shorter} < 4 then false else {within(a, b, f'if({shorter} >= 9, 2, 1)')} end"
 
 
+def literal(value: object) -> str:
+    """SQL: `value` as a text, whatever signs a path or a name has."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def dictionary(name: str) -> str:
+    """SQL: the table in `data/<name>.csv`, every column text."""
+    return f"read_csv({literal(DATA / f'{name}.csv')}, header = true, all_varchar = true)"
+
+
 def _macros() -> list[str]:
     squeeze = tuple((letter * 2, letter) for letter in _DOUBLED)
     one_script = _replaced(
@@ -107,7 +117,7 @@ def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
     """
     con = duckdb.connect(":memory:")
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
-    con.execute(f"set memory_limit = '{memory_limit}'; set temp_directory = '{spill}'")
+    con.execute(f"set memory_limit = '{memory_limit}'; set temp_directory = {literal(spill)}")
     con.execute("set enable_progress_bar = false; set preserve_insertion_order = false")
     # Of sessions beside this one, too.
     con.execute("set global timezone = 'UTC'")
@@ -139,7 +149,7 @@ def in_small_groups(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         con.execute(
             f"""
             set enable_optimistic_write = false;
-            attach '{folder}/part.duckdb' as part (recovery_mode no_wal_writes, row_group_size {_SMALL_GROUP});
+            attach {literal(Path(folder) / "part.duckdb")} as part (recovery_mode no_wal_writes, row_group_size {_SMALL_GROUP});
             set search_path = 'part,memory'
             """
         )
@@ -152,9 +162,7 @@ def _dictionaries() -> dict[str, pa.Table]:
     with duckdb.connect(":memory:") as con:
         con.execute(";".join(_macros()))
         for name in ("given_names", "diminutives", "surnames", "not_names"):
-            con.execute(
-                f"create table {name}_raw as from read_csv('{DATA / name}.csv', header = true, all_varchar = true)"
-            )
+            con.execute(f"create table {name}_raw as from {dictionary(name)}")
         con.execute(
             """
             create table given_forms as

@@ -12,7 +12,7 @@ import duckdb
 import phonenumbers
 import pyarrow as pa
 
-from dagster_project.identity.engine import DATA
+from dagster_project.identity.engine import dictionary
 
 DEFAULT_REGION = "RU"
 
@@ -140,7 +140,7 @@ _EMAILS = rf"""
             select written, translate(regexp_replace(regexp_replace(lower(written), '^(mailto:|e-?mail:)', ''),
                 '[\s<>,;]|[.]+$', '', 'g'), 'авсенкмортху', 'abcehkmoptxy') as address
             from unspelt where kind = 'email'
-        ) left join read_csv('{DATA / "email_domains.csv"}', header = true, all_varchar = true) e
+        ) left join {dictionary("email_domains")} e
             on e.domain = split_part(address, '@', 2)
         where regexp_full_match(address, '[a-z0-9._%+''-]+@[a-z0-9-]+([.][a-z0-9-]+)*')
     ) where local <> '' and regexp_full_match(domain, '[a-z0-9-]+([.][a-z0-9-]+)*[.][a-z]{{2,}}')

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import splink
 
+from dagster_project.identity.engine import literal
 from dagster_project.identity.households import PLACE
 
 # What transactions did is on the disk by a checkpoint, which replaces the file's contents at once, and by nothing else.
@@ -123,7 +124,7 @@ class State:
         if not self.path.exists():
             return False
         try:
-            con.execute(f"{_BY_HAND}; attach '{self.path}' as state ({_UNLOGGED})")
+            con.execute(f"{_BY_HAND}; attach {literal(self.path)} as state ({_UNLOGGED})")
         except duckdb.Error:
             return False
         try:
@@ -144,7 +145,7 @@ class State:
         for path in (self._new, _log(self._new)):
             path.unlink(missing_ok=True)
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        con.execute(f"attach '{self._new}' as state ({_UNLOGGED})")
+        con.execute(f"attach {literal(self._new)} as state ({_UNLOGGED})")
         self._new.chmod(0o600)
         for name, query in TABLES.items():
             con.execute(f"create table state.{name} as {query}")

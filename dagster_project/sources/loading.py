@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,7 @@ def run_load(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
+    _allow_percent_in_folders()
     name, folder = schema.raw_schema(source.name), work_dir / "dlt"
     if forget_dropped(source, warehouse):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -178,6 +180,20 @@ def run_load(
         else:
             loads[table.name].arrivals.remove(arrival)
     return load_id
+
+
+@cache
+def _allow_percent_in_folders() -> None:
+    """dlt formats the whole path of a file with its ID: a % in a folder's name must not count as a format."""
+    from dlt.common.data_writers.buffered import BufferedDataWriter
+
+    original = BufferedDataWriter.__init__
+
+    def init(self: Any, writer_spec: Any, file_name_template: str, *args: Any, **kwargs: Any) -> None:
+        folder, name = os.path.split(file_name_template)
+        original(self, writer_spec, os.path.join(folder.replace("%", "%%"), name), *args, **kwargs)
+
+    BufferedDataWriter.__init__ = init  # type: ignore[method-assign]
 
 
 def _cause(

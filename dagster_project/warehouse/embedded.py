@@ -89,7 +89,7 @@ class EmbeddedServer:
         with self._exclusive():
             if not self.is_running():
                 return False
-            self._pg("pg_ctl", "-w", "-m", "fast", "-D", self.data, "stop")
+            self._pg("pg_ctl", "-w", "-m", "fast", "stop")
             return True
 
     def is_running(self) -> bool:
@@ -182,7 +182,7 @@ class EmbeddedServer:
             "unix_socket_directories": "",
         }
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        self._pg("pg_ctl", "-w", "-t", "60", "-D", self.data, "-l", self.log, "-o", options, "start")
+        self._pg("pg_ctl", "-w", "-t", "60", "-l", self.log.name, "-o", options, "start")
 
     def _pg(self, command: str, *arguments: str | Path) -> None:
         # Output goes to a file: a server that inherits a pipe would keep it open for ever.
@@ -193,9 +193,11 @@ class EmbeddedServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 user=_system_user(),
-                cwd="/",
+                # pg_ctl writes the paths it is given into a line for the shell, where $, ` and " have a meaning:
+                # the data's goes by the environment, the log's is relative.
+                cwd=self.home,
                 start_new_session=True,  # Ctrl-C in the terminal must not reach the server
-                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGDATA": str(self.data)},
                 check=False,
             )
             output.seek(0)

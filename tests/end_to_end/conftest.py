@@ -19,6 +19,7 @@ import demo_company
 from dagster_project.config import PROJECT_ROOT, Settings
 from dagster_project.warehouse import Warehouse, open_warehouse
 from dagster_project.warehouse.connect import embedded_server
+from tests.conftest import AWKWARD_FOLDER
 
 CUSTOMERS = 250
 
@@ -123,11 +124,11 @@ def copy(home: Path, to: Path) -> None:
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company that was refreshed once. A test that changes it leaves it sound and refreshed."""
-    home = tmp_path_factory.mktemp("company") / "home"
+    home = tmp_path_factory.mktemp("company") / AWKWARD_FOLDER
     # Made once for all workers, and copied: half a minute of a refresh for each.
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    made, making = folder / "made-company", folder / "company-in-the-making"
+    made, making = folder / "made-company", folder / f"in the making, {AWKWARD_FOLDER}"
     with (folder / "made-company.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():

@@ -63,6 +63,25 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         load_settings()
 
 
+@pytest.mark.parametrize("name", [*Settings.model_fields, "source_odoo_url", "source_asterisk_time_zone"])
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str, tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text(f"C360_{name.upper()}=\n", encoding="utf-8")
+    unset = settings()
+    monkeypatch.setenv(f"C360_{name.upper()}", "")
+    for made in (settings(), Settings(_env_file=env)):
+        assert made.model_dump(include=set(Settings.model_fields)) == unset.model_dump()
+        assert made.source_url("odoo") is None
+        assert made.source_time_zone("asterisk") == unset.time_zone
+
+
+def test_a_home_that_no_history_could_be_kept_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in ("/srv/what?", "/", "/srv/two\nlines"):
+        monkeypatch.setenv("C360_HOME", home)
+        with pytest.raises(ConfigError, match=r"C360_HOME: .*question mark"):
+            load_settings()
+
+
 def test_lists_are_read_from_commas() -> None:
     made = settings(company_phones=" +74951234567, 88001234567,", may_be_emptied="odoo.loyalty_card")
     assert made.company_phone_list == ["+74951234567", "88001234567"]

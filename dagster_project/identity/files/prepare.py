@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.identity.engine import DATA
+from dagster_project.identity.engine import dictionary
 from dagster_project.identity.files import compare, dates
 from dagster_project.identity.files.compare import Design
 
@@ -88,7 +88,7 @@ def read_names(con: duckdb.DuckDBPyConnection, columns: Sequence[str], is_russia
         f"""
         create or replace temp table nicknames as
         select plain_word(lower(variant)) as variant, list(distinct plain_word(lower(name))) as names
-        from read_csv('{DATA / "nicknames.csv"}', header = true, all_varchar = true) group by 1;
+        from {dictionary("nicknames")} group by 1;
 
         create or replace temp table given_variants as
         with uses as (
