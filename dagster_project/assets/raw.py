@@ -198,6 +198,8 @@ def _metadata(load: TableLoad) -> dict[str, dg.MetadataValue]:
         "rows_loaded": dg.MetadataValue.int(load.rows_loaded),
         "tombstones": dg.MetadataValue.int(load.tombstones),
     }
+    if load.is_absent:
+        metadata["is_absent"] = dg.MetadataValue.text("the source has no such table: it is empty here")
     if load.rows_rejected:
         metadata["rows_rejected"] = dg.MetadataValue.int(load.rows_rejected)
     if load.refused:

@@ -95,6 +95,8 @@ class _Database:
 
     def extent(self, table: Table) -> Extent:
         count = sa.func.count()
+        if table.name in self._tables.absent:
+            return Extent(0)
         known = self._tables[table.name]
         with self._engine.connect() as connection:
             if table.watermark is None:

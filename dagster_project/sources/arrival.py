@@ -84,7 +84,8 @@ class TableLoad:
 
     arrivals: each load's own account, of loads that read a row of the table.
 
-    rows_rejected could not even be rows; refused says which files could not be read, and why.
+    rows_rejected could not even be rows; refused says which files could not be read, and why. is_absent: the source
+    has no such table.
     """
 
     table: str
@@ -99,6 +100,7 @@ class TableLoad:
     rows_rejected: int = 0
     refused: list[str] = field(default_factory=list)
     amount_column: str | None = None
+    is_absent: bool = False
     arrivals: list[Arrival] = field(default_factory=list)
 
     @property

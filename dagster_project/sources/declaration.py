@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import ConfigDict
 
@@ -32,6 +32,8 @@ Kind = Literal[
 Medium = Literal["database", "files", "api"]
 # What a file's column holds that is not kept as text: whole numbers, times of the source's own zone, seconds since 1970.
 ColumnType = Literal["integer", "time", "unix_time"]
+# What a column of a database holds where this installation of the system lacks it.
+AbsentType = Literal["text", "integer", "number", "float", "boolean", "time", "date", "json"]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,50}")
 STRICT = ConfigDict(extra="forbid")  # a declaration in a file has these keys and no others
 
@@ -148,6 +150,7 @@ class Table:
     key        the primary key's columns
     needs      columns that staging reads; a source without one of them is refused. Others come along
     optional   columns that staging reads and some releases lack: null there
+    types      of columns that are not text, of a database's: raw has them so where the source lacks them
     watermark  the column that grows with every change of a row; None: see `follows`, or read whole
     look_back  how far before the last watermark each refresh reads again (rows that land late);
                look_back_numbers: the same where the watermark is a number
@@ -160,6 +163,7 @@ class Table:
                table: all are read when one has changed
     endpoint   where an API hands it out
     is_narrow  only the columns named here are read: the others are secrets
+    is_optional  a table of a database that some installations lack (a module): it is empty there
     """
 
     __pydantic_config__ = STRICT
@@ -178,6 +182,8 @@ class Table:
     files: Files | None = None
     endpoint: Endpoint | None = None
     is_narrow: bool = False
+    types: Mapping[str, AbsentType] = field(default_factory=dict)
+    is_optional: bool = False
 
     def __post_init__(self) -> None:
         if (self.files or self.endpoint) and not NAME.fullmatch(self.name):
@@ -205,6 +211,19 @@ class Table:
             )
         if self.endpoint:
             self._check_endpoint(self.endpoint)
+        self._check_absence()
+
+    def _check_absence(self) -> None:
+        if self.medium != "database" and (self.types or self.is_optional):
+            raise ConfigError(
+                f"Table {self.name}: types or is_optional, and no database.",
+                "Files have `files.types`; files and APIs without rows are empty anyway. Take them out.",
+            )
+        if unknown := sorted(self.types.keys() - {*self.required_columns, *self.optional}):
+            raise ConfigError(
+                f"Table {self.name}: types names {', '.join(unknown)}, which the table does not.",
+                "Name it in key, needs or optional too.",
+            )
 
     def _check_files(self, files: Files) -> None:
         named = {*self.key, *self.needs, *self.optional}
@@ -286,6 +305,11 @@ class Source:
         for table in self.tables:
             if table.follows:
                 self.leader(table)
+                if self.table(table.follows.parent).is_optional and not table.is_optional:
+                    raise ConfigError(
+                        f"Source {self.name}: {table.name} follows {table.follows.parent}, which is optional.",
+                        "Set is_optional of it too.",
+                    )
             for column, name in table.refers.items():
                 referred = self.table(name)
                 if self.medium != "database" or referred.deletes != "compared" or len(referred.key) != 1:
@@ -319,6 +343,14 @@ class Source:
             )
         return table
 
+    def parents(self, table: Table) -> set[str]:
+        """The names of the tables that `table` follows; none where it has a watermark of its own."""
+        found = set()
+        while table.follows:
+            table = self.table(table.follows.parent)
+            found.add(table.name)
+        return found
+
     @property
     def parents_first(self) -> list[Table]:
         """The tables, each after the one that it follows."""
@@ -332,3 +364,11 @@ class Source:
 def columns(names: str) -> tuple[str, ...]:
     """Column names, as one string with spaces."""
     return tuple(names.split())
+
+
+def typed_columns(names: str) -> tuple[tuple[str, ...], dict[str, AbsentType]]:
+    """Column names and the types of those that have one, as "name active:boolean"."""
+    parts = [name.partition(":") for name in names.split()]
+    types = {name: kind for name, _, kind in parts if kind}
+    assert set(types.values()) <= set(get_args(AbsentType)), names
+    return tuple(name for name, _, _ in parts), cast(dict[str, AbsentType], types)

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError
 from dagster_project.sources import files, keys, rest, window
+from dagster_project.sources.absent import fit
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Source
 from dagster_project.sources.delivery import Delivery
@@ -75,19 +76,26 @@ def extract(
     engine = source_engine(place)
     try:
         reflected = reflect(source, engine)
+        retyped = fit(source, reflected, warehouse)
         new_columns = new_and_retyped(source, reflected, warehouse)
         widen(source, reflected, warehouse)
         windows = window.windows(source, reflected, warehouse)
         loads = {
-            t.name: TableLoad(t.name, new_columns=new_columns[t.name], amount_column=t.amount)
+            t.name: TableLoad(
+                t.name,
+                new_columns=new_columns[t.name],
+                amount_column=t.amount,
+                is_absent=t.name in reflected.absent,
+            )
             for t in source.tables
         }
         with engine.connect() as connection:
             for table in source.tables:
                 load = loads[table.name]
-                load.watermark_from = window.as_text(windows[table.name].since)
-                keys.refuse_duplicates(source, windows[table.name], reflected, connection)
-                load.rows_at_source = _count(reflected[table.name], connection)
+                if not load.is_absent:
+                    load.watermark_from = window.as_text(windows[table.name].since)
+                    keys.refuse_duplicates(source, windows[table.name], reflected, connection)
+                    load.rows_at_source = _count(reflected[table.name], connection)
                 if f"{source.name}.{table.name}" not in may_be_emptied:
                     refuse_emptied(source, load, warehouse)
                 if not load.rows_at_source:
@@ -98,9 +106,11 @@ def extract(
                 table_resource(engine, source, of, reflected, loads[of.table.name], warehouse) for of in those
             ]
             at_source = partial(_at_source, source=source, reflected=reflected, engine=engine)
-            return run_load(source, resources, loads, warehouse, work_dir, at_source)
+            return run_load(source, resources, loads, warehouse, work_dir, at_source, retyped)
 
-        load_id = read(windows[table.name] for table in source.parents_first)
+        load_id = read(windows[t.name] for t in source.parents_first if not loads[t.name].is_absent)
+        fit(source, reflected, warehouse)  # tables that dlt has just made
+        retyped.clear()
         grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
         keys.index(source, grown, warehouse)
         with engine.connect() as connection:
@@ -132,9 +142,8 @@ def _beyond_windows(
     for table in source.tables:
         load = loads[table.name]
         if table.deletes == "compared" or load.rows_at_source > keys.count_held(source, table, warehouse):
-            compared = keys.compare(
-                source, table, keys.at_source(table, reflected, connection), warehouse, on_keys
-            )
+            rows = () if load.is_absent else keys.at_source(table, reflected, connection)
+            compared = keys.compare(source, table, rows, warehouse, on_keys)
             load.tombstones, load.returned = compared.gone, compared.returned
             unread[table.name].update(compared.unread)
         if table.follows and table.deletes != "compared" and load_id:
@@ -144,7 +153,7 @@ def _beyond_windows(
     return [
         Picked(table, sorted(found) if len(found) <= MOST_PICKED else None)
         for table in source.parents_first
-        if (found := unread[table.name])
+        if (found := unread[table.name]) and not loads[table.name].is_absent
     ]
 
 

@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.failures import chain
-from dagster_project.sources.raw_tables import DELETED_AT, absent_columns, forget_dropped, holds_rows
+from dagster_project.sources.raw_tables import DELETED_AT, forget_dropped, holds_rows
 from dagster_project.sources.reflect import Reflected
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse, schema
@@ -46,7 +46,6 @@ def table_resource(
 
     table = of.table
     where = of.where(source, reflected)
-    absent = absent_columns(table, reflected)
 
     def in_window(query: sa.Select, _: sa.Table) -> sa.Select:
         return query if where is None else query.where(where)
@@ -59,8 +58,6 @@ def table_resource(
         if table.watermark:
             latest = window.as_text(_latest_watermark(rows.column(table.watermark)))
             load.watermark_to = max(filter(None, (load.watermark_to, latest)), default=None)
-        for name in absent:
-            rows = rows.append_column(name, pa.nulls(len(rows), pa.string()))
         return rows.append_column(DELETED_AT, pa.nulls(len(rows), pa.timestamp("us", "UTC")))
 
     resource = sql_table(
@@ -76,12 +73,7 @@ def table_resource(
         # One query returns no row twice: where raw is empty there is nothing to merge with.
         write_disposition="merge" if holds_rows(source, table, warehouse) else "append",
     )
-    resource.apply_hints(
-        columns={
-            DELETED_AT: {"data_type": "timestamp", "nullable": True},
-            **{name: {"data_type": "text", "nullable": True} for name in absent},
-        }
-    )
+    resource.apply_hints(columns={DELETED_AT: {"data_type": "timestamp", "nullable": True}})
     return resource.add_map(complete)
 
 
@@ -132,8 +124,12 @@ def run_load(
     warehouse: Warehouse,
     work_dir: Path,
     at_source: Callable[[Any], C360Error] | None = None,
+    retyped: Sequence[str] = (),
 ) -> str | None:
-    """One load package; its id, None where nothing was new. `at_source` says whose fault a failed reading is."""
+    """One load package; its id, None where nothing was new. `at_source` says whose fault a failed reading is.
+
+    `retyped` are raw tables whose columns are no longer as dlt has made them.
+    """
     os.environ.update(
         RUNTIME__DLTHUB_TELEMETRY="false",
         RUNTIME__LOG_LEVEL="CRITICAL",  # its log lines may quote values
@@ -152,7 +148,7 @@ def run_load(
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
     _allow_percent_in_folders()
     name, folder = schema.raw_schema(source.name), work_dir / "dlt"
-    if forget_dropped(source, warehouse):
+    if forget_dropped(source, warehouse, retyped):
         shutil.rmtree(folder / name, ignore_errors=True)
     pipeline = dlt.pipeline(
         pipeline_name=name,

@@ -3,12 +3,14 @@
 Belongs here: one table's name, presence and making. Does not belong here: filling it (loading.py), its keys (keys.py).
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Source, Table
-from dagster_project.sources.reflect import Reflected
+from dagster_project.sources.reflect import Reflected, absent_columns
 from dagster_project.warehouse import Warehouse, schema
 
 DELETED_AT = "_deleted_at"
@@ -20,8 +22,8 @@ def raw_name(source: Source, table: str, connection: sa.Connection) -> str | Non
     return raw if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) else None
 
 
-def forget_dropped(source: Source, warehouse: Warehouse) -> bool:
-    """Whether a raw table is not there (or no longer): then what dlt remembers of this source's tables is deleted.
+def forget_dropped(source: Source, warehouse: Warehouse, retyped: Sequence[str] = ()) -> bool:
+    """Whether a raw table is not there (or no longer), or `retyped`: then what dlt remembers of this source's tables is deleted.
 
     It would take a table that somebody dropped for one that it has made, with the column types of then.
     """
@@ -29,17 +31,18 @@ def forget_dropped(source: Source, warehouse: Warehouse) -> bool:
     with warehouse.begin() as connection:
         connection.execute(sa.text(f"create schema if not exists {raw}"))
         missing = [table.name for table in source.tables if raw_name(source, table.name, connection) is None]
-        for table in missing:
+        other = [*missing, *retyped]
+        for table in other:
             connection.execute(sa.text(f'drop table if exists {raw}_staging."{table}"'))
         for memory in (
             f"{place}.{table}"
             for place in (raw, f"{raw}_staging")
             for table in ("_dlt_version", "_dlt_pipeline_state")
-            if missing
+            if other
         ):
             if connection.scalar(sa.text("select to_regclass(:memory)"), {"memory": memory}):
                 connection.execute(sa.text(f"delete from {memory}"))
-    return bool(missing)
+    return bool(other)
 
 
 def holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
@@ -66,18 +69,11 @@ def refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> Non
 
 def make_empty(source: Source, table: Table, reflected: Reflected, warehouse: Warehouse) -> None:
     """dlt makes a table with its first row; staging reads it before that."""
-
-    def generic(column: sa.Column) -> sa.types.TypeEngine:
-        try:
-            return column.type.as_generic()
-        except NotImplementedError:
-            return sa.Text()
-
+    columns = [*reflected[table.name].columns, *absent_columns(table, reflected)]
     like = sa.Table(
         table.name,
         sa.MetaData(schema=schema.raw_schema(source.name)),
-        *(sa.Column(column.name, generic(column)) for column in reflected[table.name].columns),
-        *(sa.Column(name, sa.Text()) for name in absent_columns(table, reflected)),
+        *(sa.Column(column.name, as_raw(column)) for column in columns),
         sa.Column(DELETED_AT, sa.DateTime(timezone=True)),
         sa.Column("_dlt_load_id", sa.Text()),
     )
@@ -85,5 +81,11 @@ def make_empty(source: Source, table: Table, reflected: Reflected, warehouse: Wa
         like.create(connection, checkfirst=True)
 
 
-def absent_columns(table: Table, reflected: Reflected) -> list[str]:
-    return [name for name in table.optional if name not in reflected[table.name].c]
+def as_raw(column: sa.Column) -> sa.types.TypeEngine:
+    """The type that dlt gives a source's column in raw."""
+    if isinstance(column.type, sa.Numeric) and not column.type.asdecimal:
+        return sa.Double()
+    try:
+        return column.type.as_generic()
+    except NotImplementedError:
+        return sa.Text()

@@ -9,8 +9,19 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError
-from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.declaration import AbsentType, Source, Table
 from dagster_project.warehouse import Warehouse, schema
+
+_TYPES: dict[AbsentType, type[sa.types.TypeEngine]] = {
+    "text": sa.Text,
+    "integer": sa.BigInteger,
+    "number": sa.Numeric,
+    "float": sa.Float,
+    "boolean": sa.Boolean,
+    "time": sa.DateTime,
+    "date": sa.Date,
+    "json": sa.JSON,
+}
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,9 @@ class Reflected:
 
     tables: dict[str, sa.Table]
     enforced_keys: frozenset[str]  # tables whose declared key the source itself keeps unique
+    absent: frozenset[str] = (
+        frozenset()
+    )  # optional tables that the source lacks: `tables` has them as declared
 
     def __getitem__(self, name: str) -> sa.Table:
         return self.tables[name]
@@ -27,8 +41,9 @@ class Reflected:
 def reflect(source: Source, engine: sa.Engine) -> Reflected:
     """Reads the catalogue once. Raises SourceError naming each table and column that is missing."""
     metadata = sa.MetaData()
-    names = [table.name for table in source.tables]
     present = set(sa.inspect(engine).get_table_names()) | set(sa.inspect(engine).get_view_names())
+    absent = frozenset(t.name for t in source.tables if t.is_optional and t.name not in present)
+    names = [table.name for table in source.tables if table.name not in absent]
     if missing := [name for name in names if name not in present]:
         raise SourceError(
             f"{source.name}: the source has no table {', '.join(missing)}.",
@@ -36,6 +51,7 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         )
     metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
     tables = {name: metadata.tables[name] for name in names}
+    tables |= {t.name: _as_declared(t) for t in source.tables if t.name in absent}
     tables |= {t.name: _narrowed(tables[t.name], t) for t in source.tables if t.is_narrow}
     for declared in source.tables:
         for column in tables[declared.name].columns:
@@ -60,7 +76,22 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
                 "Declare a column that is numeric or integer at the source, or no amount.",
             )
     enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
-    return Reflected(tables, enforced)
+    return Reflected(tables, enforced, absent)
+
+
+def absent_columns(table: Table, reflected: Reflected) -> list[sa.Column]:
+    """The declared columns that the source lacks, in their declared types."""
+    return [_declared(table, name) for name in table.optional if name not in reflected[table.name].c]
+
+
+def _as_declared(table: Table) -> sa.Table:
+    names = dict.fromkeys((*table.required_columns, *table.optional))
+    return sa.Table(table.name, sa.MetaData(), *(_declared(table, name) for name in names))
+
+
+def _declared(table: Table, name: str) -> sa.Column:
+    kind = table.types.get(name, "number" if name == table.amount else "text")
+    return sa.Column(name, _unbounded(_TYPES[kind]()))
 
 
 def _narrowed(table: sa.Table, declared: Table) -> sa.Table:
@@ -114,6 +145,8 @@ def new_and_retyped(source: Source, reflected: Reflected, warehouse: Warehouse) 
     new: dict[str, list[str]] = {}
     for name, table in reflected.tables.items():
         new[name] = []
+        if name in reflected.absent:
+            continue
         for column in table.columns:
             before = loaded.get((name, column.name.lower()))
             now = _kind_at_source(column)

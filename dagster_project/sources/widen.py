@@ -42,12 +42,17 @@ def widen(source: Source, reflected: Reflected, warehouse: Warehouse) -> list[st
             if wanted is None:
                 continue
             name = f'"{held["table_schema"]}"."{table}"'
-            for view in connection.scalars(sa.text(_VIEWS), {"table": name}).all():
-                connection.exec_driver_sql(f"drop view if exists {view} cascade")
+            drop_views(connection, name)
             connection.exec_driver_sql(f'alter table {name} alter column "{column}" type {wanted}')
             if held["table_schema"] == raw:
                 widened.append(f"{table}.{column}")
     return widened
+
+
+def drop_views(connection: sa.Connection, table: str) -> None:
+    """Drops the views that read `table`, so that its columns can change."""
+    for view in connection.scalars(sa.text(_VIEWS), {"table": table}).all():
+        connection.exec_driver_sql(f"drop view if exists {view} cascade")
 
 
 def _wider(now: sa.types.TypeEngine, kind: str, precision: int | None, scale: int | None) -> str | None:

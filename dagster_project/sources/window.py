@@ -79,7 +79,12 @@ def windows(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[
         leader = source.leader(table)
         since = None
         # A table that was never finished is read whole, whatever its leader reached.
-        if table.name in before and leader.watermark and (text := before.get(leader.name)):
+        if (
+            table.name in before
+            and not source.parents(table) & reflected.absent
+            and leader.watermark
+            and (text := before.get(leader.name))
+        ):
             column = reflected[leader.name].c[leader.watermark]
             since = _less_look_back(parse(text, column), leader)
         made[table.name] = Window(table, leader, since)

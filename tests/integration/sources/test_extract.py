@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dagster_project.assets.raw import reconciled
 from dagster_project.errors import SourceError, SourceUnavailable, WarehouseError
 from dagster_project.quality import Reconciliation, reconcile
+from dagster_project.sources import Table
 from dagster_project.sources import extract as extract_module
 from dagster_project.summary import gather
 from dagster_project.warehouse import ledger
@@ -39,11 +40,76 @@ def test_a_table_without_rows_is_made_all_the_same_with_its_optional_columns(sho
 
 
 def test_a_table_that_was_empty_fills_up_later(shop: Shop) -> None:
+    shop.run("alter table empty_so_far add share float8")
     shop.extract()
-    shop.run("insert into empty_so_far values (1, '2026-03-01')")
+    shop.run("insert into empty_so_far values (1, '2026-03-01', 0.25)")
 
     assert shop.load("empty_so_far").rows_loaded == 1
-    assert shop.raw("select id, mobile from raw_testshop.empty_so_far") == [(1, None)]
+    assert shop.raw("select id, mobile, share from raw_testshop.empty_so_far") == [(1, None, 0.25)]
+
+
+MODULE = Table(
+    "cards",
+    ("id",),
+    ("code", "points"),
+    optional=("member_id", "is_live", "data"),
+    watermark="changed_at",
+    deletes="compared",
+    amount="paid",
+    types={"id": "integer", "points": "float", "member_id": "integer", "is_live": "boolean", "data": "json",
+           "changed_at": "time"},
+    is_optional=True,
+)  # fmt: skip
+
+
+def test_a_module_that_is_not_installed_is_an_empty_table_and_is_read_once_it_is(shop: Shop) -> None:
+    shop.source = replace(SHOP, tables=(*SHOP.tables, MODULE))
+    assert shop.load("cards").is_absent
+    types = shop.raw(
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema = 'raw_testshop' and table_name = 'cards' and column_name !~ '^_'"
+    )
+    assert dict(types) == {
+        "id": "bigint", "changed_at": "timestamp without time zone", "code": "text", "points": "double precision",
+        "member_id": "bigint", "is_live": "boolean", "data": "json", "paid": "numeric",
+    }  # fmt: skip
+
+    # In other types than declared, while a view reads the table.
+    shop.run_raw("create view public.reader as select id, points from raw_testshop.cards")
+    shop.run(
+        "create table cards (id integer primary key, code varchar, points numeric(9, 2), member_id varchar, "
+        "paid numeric, changed_at timestamp)"
+    )
+    shop.run("insert into cards values (1, 'a', 1.25, 'm-1', 7, '2026-01-01')")
+    assert shop.load("cards").rows_loaded == 1
+    assert shop.raw("select id, code, points, member_id, is_live, data, paid from raw_testshop.cards") == [
+        (1, "a", Decimal("1.25"), "m-1", None, None, Decimal(7))
+    ]
+
+    shop.run("drop table cards")
+    with pytest.raises(SourceError, match=r"testshop\.cards returns no rows where there were 1"):
+        shop.extract()
+    assert shop.load("cards", may_be_emptied=frozenset({"testshop.cards"})).tombstones == 1
+
+
+def test_an_optional_column_that_is_missing_has_its_type_and_takes_the_source_s_when_it_comes(
+    shop: Shop,
+) -> None:
+    typed = replace(SHOP.table("orders"), optional=("parent_id", "rate"), types={"parent_id": "integer"})
+    # As the release before left it: null, and text.
+    shop.source = replace(SHOP, tables=(replace(typed, types={}), *SHOP.tables[1:]))
+    shop.extract()
+    shop.source = replace(SHOP, tables=(typed, *SHOP.tables[1:]))
+    shop.extract()
+    assert shop.raw(
+        "select count(*) from raw_testshop.orders o join raw_testshop.orders p on p.id = o.parent_id"
+    ) == [(0,)]
+
+    shop.run("alter table orders add parent_id integer, add rate float8")
+    shop.run("update orders set parent_id = 1, rate = 0.5, changed_at = '2026-02-01' where id = 7")
+    assert shop.load("orders").rows_loaded == 3
+    assert shop.raw("select parent_id, rate from raw_testshop.orders where id = 7") == [(1, 0.5)]
+    assert shop.raw("select count(*), count(parent_id) from raw_testshop.orders") == [(100, 1)]
 
 
 def test_a_second_load_reads_the_look_back_and_what_changed(shop: Shop) -> None:

@@ -1,5 +1,7 @@
 """Declarations that cannot work are refused when they are made."""
 
+from dataclasses import replace
+
 import pytest
 
 from dagster_project.errors import ConfigError
@@ -32,6 +34,9 @@ def test_required_columns_are_key_change_and_needs_once_each() -> None:
         (lambda: Table("t", (), ()), "no key"),
         (lambda: Table("t", ("id",), (), watermark="w", follows=Follows("o", "a", "b")), "both a watermark"),
         (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), amount="cost"), "an amount, and no"),
+        (lambda: Table("t", ("id",), (), types={"points": "number"}), "types names points"),
+        (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), is_optional=True), "and no database"),
+        (lambda: source(replace(ORDERS, is_optional=True), ITEMS), "items follows orders, which is optional"),
         (lambda: source(ORDERS, ORDERS), "declared twice"),
         (lambda: source(ITEMS), "no table orders"),
         (lambda: source(Table("orders", ("id",), ()), ITEMS), "orders is followed and has no watermark"),
