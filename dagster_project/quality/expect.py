@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dagster_project.errors import GateError, WarehouseError
-from dagster_project.quality.suites import Expectation, Suite
+from dagster_project.quality.suites import CUSTOM_QUERY, Expectation, Suite
+from dagster_project.sources import load_sources
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.failures import broken_by_words
 
@@ -26,6 +27,8 @@ PLACE = "c360_place"
 # Most rules hold most days: asked first whether they do, which takes half of what counting takes.
 HOLDS = {"result_format": "BOOLEAN_ONLY"}
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+# Of queries that return figures: their rows hold nothing else.
+WITH_FIGURES = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 # Great Expectations cuts the list of rows at partial_unexpected_count, 20 unless told.
 WITH_PLACES = {
     "result_format": "COMPLETE",
@@ -38,14 +41,15 @@ WITH_PLACES = {
 LOST_CONNECTION = re.compile(r"\b(OperationalError|InterfaceError|AdminShutdown|QueryCanceled|DiskFull)\b")
 # The name of what was raised: the rest of a traceback may quote a value.
 ERROR_NAME = re.compile(r"psycopg\.errors\.(\w+)|^(\w+Error)\b", re.MULTILINE)
-CUSTOM_QUERY = "unexpected_rows_expectation"
+SOURCES_OF_KINDS = re.compile(r"\{sources:([a-zA-Z,]+)\}")
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What one expectation says of the rows. `failed` is None where it does not count rows.
 
-    `error` says why it could not be evaluated; `places` are the PLACE of the rows that break it.
+    `error` says why it could not be evaluated; `places` are the PLACE of the rows that break it; `figures` are
+    the rows of a query that returns figures.
     """
 
     expectation: Expectation
@@ -53,6 +57,7 @@ class Judgement:
     failed: int | None = None
     error: str | None = None
     places: Sequence[str] = ()
+    figures: Sequence[Mapping[str, Any]] = ()
 
 
 def judge(
@@ -88,12 +93,16 @@ def judge(
     uncounted = [
         j.expectation for j in judged if not j.error and (not j.success or "mostly" in j.expectation.kwargs)
     ]
-    counted = {j.expectation.position: j for j in validate(uncounted, COUNTS_ONLY)} if uncounted else {}
+    counted: dict[int, Judgement] = {}
+    for result_format, has_figures in ((COUNTS_ONLY, False), (WITH_FIGURES, True)):
+        if asked := [e for e in uncounted if (e.figures is not None) is has_figures]:
+            counted |= {j.expectation.position: j for j in validate(asked, result_format)}
     return [counted.get(j.expectation.position, j) for j in judged]
 
 
 def build(suite: Suite, expectations: Iterable[Expectation], schema: str) -> Any:
-    """The gx.ExpectationSuite of `expectations`; `{schema}` in a query becomes `schema`.
+    """The gx.ExpectationSuite of `expectations`; in a query `{schema}` becomes `schema`, and `{sources:<kind>,…}`
+    the names of the sources of these kinds.
 
     Raises GateError naming file and position of one that Great Expectations would only log and drop.
     """
@@ -104,6 +113,7 @@ def build(suite: Suite, expectations: Iterable[Expectation], schema: str) -> Any
     for expectation in expectations:
         kwargs = dict(expectation.kwargs)
         if query := kwargs.get("unexpected_rows_query"):
+            query = SOURCES_OF_KINDS.sub(lambda kinds: _names_of_sources(kinds[1].split(",")), query)
             kwargs["unexpected_rows_query"] = query.replace("{schema}", schema)
         marks: dict[str, Any] = {"meta": {"position": expectation.position}, "severity": expectation.severity}
         try:
@@ -122,6 +132,12 @@ def build(suite: Suite, expectations: Iterable[Expectation], schema: str) -> Any
             "Two of them are the same, or one is of a form that it drops.",
         )
     return built
+
+
+def _names_of_sources(kinds: Sequence[str]) -> str:
+    """SQL: the list of the sources that are declared of one of `kinds`; never empty, for `in ()` is none."""
+    names = [source.name for source in load_sources() if source.kind in kinds]
+    return ", ".join(f"'{name}'" for name in names) or "''"
 
 
 def _validate(
@@ -164,6 +180,10 @@ def _judgement(
         is_none_bad = bool(result.success) and _counts_rows(expectation)
         return Judgement(expectation, bool(result.success), 0 if is_none_bad else None)
     found = result.result
+    if result_format is WITH_FIGURES:
+        figures = [dict(row) for row in found["details"]["unexpected_rows"]]
+        failed = sum(row["failed"] for row in figures) if all("failed" in row for row in figures) else None
+        return Judgement(expectation, bool(result.success), failed, figures=figures)
     failed = found.get("observed_value" if expectation.type == CUSTOM_QUERY else "unexpected_count")
     if failed is None and found.get("element_count") == 0:
         failed = 0  # no row met the row_condition

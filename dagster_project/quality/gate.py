@@ -8,17 +8,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from dagster_project.config import source_contracts
+from dagster_project.errors import GateError
 from dagster_project.quality import expect, ledger, quarantine
 from dagster_project.quality.expect import Judgement
 from dagster_project.quality.quarantine import LOAD_ID, Moves, Place
 from dagster_project.quality.suites import Expectation, Severity, Suite
 from dagster_project.warehouse import Warehouse
+
+FIGURES_SHOWN = 5
 
 
 class Status(StrEnum):
@@ -342,6 +346,8 @@ def _check_result(run: _Run, judgement: Judgement) -> CheckResult:
         message = f"{run.table}: {_not_evaluated(run, judgement)}"
     elif judgement.success:
         message = f"{where}: '{expectation.rule}' holds"
+    elif judgement.figures:
+        message = f"{where}: {_sentences(run, judgement)}. The rule: {expectation.rule}"
     elif failed is None:
         message = f"{where}: '{expectation.rule}' does not hold"
     else:
@@ -357,6 +363,31 @@ def _check_result(run: _Run, judgement: Judgement) -> CheckResult:
         0,
         message,
     )
+
+
+def _sentences(run: _Run, judgement: Judgement) -> str:
+    """What a query's figures say: a sentence for each of its rows. Raises GateError for what is no figure."""
+    lines = []
+    for row in judgement.figures[:FIGURES_SHOWN]:
+        shown = {}
+        for name, value in row.items():
+            if name != "source_system" and not isinstance(value, (int, float, Decimal)):
+                raise GateError(
+                    f"{run.suite.file}, expectations[{judgement.expectation.position}]: {name} is no number.",
+                    "A query with meta.figures returns numbers, and source_system.",
+                )
+            is_whole = not isinstance(value, str) and value == int(value)
+            shown[name] = value if isinstance(value, str) else f"{value:,.{0 if is_whole else 3}f}"
+        try:
+            lines.append(str(judgement.expectation.figures).format(**shown))
+        except (KeyError, IndexError):
+            raise GateError(
+                f"{run.suite.file}, expectations[{judgement.expectation.position}]: meta.figures names a column "
+                "that the query does not return.",
+                f"It returns {', '.join(row)}.",
+            ) from None
+    more = len(judgement.figures) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more else "")
 
 
 def _outcome(run: _Run, started: float) -> GateOutcome:

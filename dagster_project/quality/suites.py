@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal
 
 from dagster_project.errors import GateError
@@ -30,12 +31,16 @@ ROW_RULE_PREFIXES = (
     "expect_column_value_lengths_to_",
     "expect_column_pair_values_",
 )
+CUSTOM_QUERY = "unexpected_rows_expectation"
 COLUMN_KWARGS = ("column", "column_A", "column_B")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One rule. `row_rule` says in plain words why a row that breaks it is moved out; None: it is a check."""
+    """One rule. `row_rule` says in plain words why a row that breaks it is moved out; None: it is a check.
+
+    `figures`: of a query that returns figures instead of rows, the sentence that they fill.
+    """
 
     position: int
     type: str
@@ -43,6 +48,7 @@ class Expectation:
     severity: Severity
     description: str | None
     row_rule: str | None
+    figures: str | None = None
 
     @property
     def rule(self) -> str:
@@ -168,7 +174,7 @@ def _expectation(file: Path, position: int, entry: Any, layer: str) -> Expectati
     for name in _parameters(kwargs):
         if name not in PARAMETERS:
             raise _wrong(file, place, f"unknown $PARAMETER {name!r}; there are {', '.join(PARAMETERS)}")
-    _only(file, f"{place}.meta", meta, ("row_rule",))
+    _only(file, f"{place}.meta", meta, ("row_rule", "figures"))
     row_rule = meta.get("row_rule")
     if "row_rule" in meta:
         if not isinstance(row_rule, str) or not row_rule.strip():
@@ -179,7 +185,21 @@ def _expectation(file: Path, position: int, entry: Any, layer: str) -> Expectati
             raise _wrong(file, f"{place}.type", "a row rule needs an expectation on the values of a column")
         if "mostly" in kwargs:
             raise _wrong(file, f"{place}.kwargs.mostly", "a row rule holds for every row")
-    return Expectation(position, kind, kwargs, entry["severity"], entry.get("description"), row_rule)
+    figures = meta.get("figures")
+    if "figures" in meta:
+        if kind != CUSTOM_QUERY:
+            raise _wrong(file, f"{place}.meta.figures", "only a query returns figures")
+        if not isinstance(figures, str) or not _names(figures):
+            raise _wrong(file, f"{place}.meta.figures", "must be a sentence with a {column} of the query")
+    return Expectation(position, kind, kwargs, entry["severity"], entry.get("description"), row_rule, figures)
+
+
+def _names(sentence: str) -> set[str]:
+    """The columns that a sentence names in braces; none where its braces do not pair."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+    except ValueError:
+        return set()
 
 
 def _parameters(value: Any) -> Iterable[str]:

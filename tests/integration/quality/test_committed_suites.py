@@ -1,5 +1,6 @@
 """Every suite in expectations/, on its table as declared: a valid row passes, each rule can fail."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -191,3 +192,16 @@ def test_each_query_can_fail(tables: Tables, suite: Suite, check: Expectation) -
     (result,) = outcome.results
     assert (result.success, result.severity, result.is_error) == (False, check.severity, False)
     assert outcome.status is (Status.FAILED if check.severity == "critical" else Status.WARNED)
+    if check.figures:
+        said = re.escape(check.figures)
+        sentence = re.sub(r"\\{(\w+)\\}", lambda name: r"[\w.,-]+", said)
+        assert re.search(f": {sentence}.*The rule: ", result.message), result.message
+
+
+def test_a_rule_of_a_whole_table_says_its_figures() -> None:
+    """Where a query's rows are not the table's own, their number says nothing: figures must."""
+    for suite, check in QUERIES:
+        query = check.kwargs["unexpected_rows_query"]
+        columns, rows = query.removeprefix("select ").split(" from ", 1)
+        is_of_rows = rows.startswith("{batch}") and not re.search(r"\b(count|sum|max)\(", columns)
+        assert is_of_rows != bool(check.figures), f"{'/'.join(suite.path)}: {check.rule}"

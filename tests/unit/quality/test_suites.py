@@ -15,6 +15,12 @@ from dagster_project.quality.suites import known_types
 RULE = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}, "severity": "critical"}
 ROW_RULE = RULE | {"meta": {"row_rule": "a row has an id"}}
 
+QUERY = {
+    "type": "unexpected_rows_expectation",
+    "kwargs": {"unexpected_rows_query": "select count(*) as failed from {batch} as b"},
+    "severity": "critical",
+}
+
 
 def write(folder: Path, path: str = "raw/odoo/res_partner", **changes: Any) -> Path:
     file = folder / f"{path}.json"
@@ -91,6 +97,14 @@ def test_the_fingerprint_follows_the_rules(tmp_path: Path) -> None:
         (
             {"expectations": [RULE | {"kwargs": {"column": "id", "max_value": {"$PARAMETER": "yesterday"}}}]},
             r"expectations\[0\]: unknown \$PARAMETER 'yesterday'",
+        ),
+        (
+            {"expectations": [RULE | {"meta": {"figures": "{failed} rows"}}]},
+            "figures: only a query returns figures",
+        ),
+        *(
+            ({"expectations": [QUERY | {"meta": {"figures": words}}]}, "figures: must be a sentence with")
+            for words in ("", "no figure", "{failed", 1)
         ),
         ({"meta": {}}, "meta.key: must list"),
         ({"meta": None}, "meta: must be an object"),
