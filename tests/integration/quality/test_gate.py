@@ -128,12 +128,12 @@ def test_a_query_on_other_tables_both_ways(clean_warehouse: Warehouse, make_suit
 
 
 def test_a_row_count_bound_both_ways(clean_warehouse: Warehouse, make_suite: MakeSuite) -> None:
-    suite = make_suite("identity/edges", check("expect_table_row_count_to_be_between", min_value=2))
-    execute(clean_warehouse, "create table identity.edges as select 1 as id")
+    suite = make_suite("identity/made_up", check("expect_table_row_count_to_be_between", min_value=2))
+    execute(clean_warehouse, "create table identity.made_up as select 1 as id")
     outcome = gate(clean_warehouse, suite)
     assert outcome.status is Status.FAILED
-    assert outcome.messages == ("identity.edges: 'expect_table_row_count_to_be_between' does not hold",)
-    execute(clean_warehouse, "insert into identity.edges values (2)")
+    assert outcome.messages == ("identity.made_up: 'expect_table_row_count_to_be_between' does not hold",)
+    execute(clean_warehouse, "insert into identity.made_up values (2)")
     assert gate(clean_warehouse, suite).status is Status.PASSED
 
 
