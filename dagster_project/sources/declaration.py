@@ -2,18 +2,22 @@
 
 Belongs here: the vocabulary of the declarations, checked when they are made. Does not belong here:
 any one system, and reading.
+
+Tables and columns may be written as the source calls them or as they are called here (naming.py): a declaration
+holds the latter.
 """
 
 import codecs
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, cast, get_args
 
 from pydantic import ConfigDict
 
 from dagster_project.errors import ConfigError
+from dagster_project.sources.naming import called, normalise
 
 Deletes = Literal["soft", "compared", "kept"]
 Kind = Literal[
@@ -47,6 +51,10 @@ class Follows:
     parent: str
     column: str  # the column here …
     parent_column: str  # … that holds this column of the parent
+
+    def __post_init__(self) -> None:
+        for name in ("parent", "column", "parent_column"):
+            _set(self, name, normalise(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,10 @@ class Files:
     grows: bool = False
 
     def __post_init__(self) -> None:
+        _set(self, "columns", tuple(map(normalise, self.columns)))
+        _set(self, "rename", {theirs: normalise(ours) for theirs, ours in self.rename.items()})
+        _set(self, "types", {normalise(name): kind for name, kind in self.types.items()})
+        _set(self, "hash_as", normalise(self.hash_as))
         if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
             raise ConfigError(
                 f"pattern {self.pattern!r} does not lie below the source's folder.",
@@ -164,6 +176,8 @@ class Table:
     endpoint   where an API hands it out
     is_narrow  only the columns named here are read: the others are secrets
     is_optional  a table of a database that some installations lack (a module): it is empty there
+    rename     a column as the source calls it → as it is called here, where the rule would give two of them one name
+    at_source  the table's name in the database, where `name` is another
     """
 
     __pydantic_config__ = STRICT
@@ -182,13 +196,19 @@ class Table:
     files: Files | None = None
     endpoint: Endpoint | None = None
     is_narrow: bool = False
-    types: Mapping[str, AbsentType] = field(default_factory=dict)
-    is_optional: bool = False
+    # Not of files: they are read again when the declaration that is shown differs.
+    types: Mapping[str, AbsentType] = field(default_factory=dict, repr=False)
+    is_optional: bool = field(default=False, repr=False)
+    rename: Mapping[str, str] = field(default_factory=dict, repr=False)
+    at_source: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
+        self._normalise()
+        if not self.name:
+            raise ConfigError("A table has no name.", "Name it as the source does.")
         if (self.files or self.endpoint) and not NAME.fullmatch(self.name):
             raise ConfigError(
-                f"Table {self.name!r}: no name for a table.", "Use small Latin letters, digits and _."
+                f"Table {self.name}: too long for a table's name.", "Give it a name of at most 51 characters."
             )
         if not self.key:
             raise ConfigError(f"Table {self.name}: no key.", "Name the columns of its primary key.")
@@ -224,6 +244,31 @@ class Table:
                 f"Table {self.name}: types names {', '.join(unknown)}, which the table does not.",
                 "Name it in key, needs or optional too.",
             )
+
+    def _normalise(self) -> None:
+        _set(self, "at_source", self.at_source or self.name)
+        _set(self, "name", normalise(self.name))
+        _set(self, "rename", {theirs: normalise(ours) for theirs, ours in self.rename.items()})
+        for columns in ("key", "needs", "optional"):
+            _set(self, columns, tuple(map(self.called, getattr(self, columns))))
+        for column in ("watermark", "amount"):
+            name = getattr(self, column)
+            _set(self, column, name and self.called(name))
+        refers = {self.called(column): normalise(table) for column, table in self.refers.items()}
+        _set(self, "refers", refers)
+        _set(self, "types", {self.called(column): kind for column, kind in self.types.items()})
+        if self.follows:
+            _set(self, "follows", replace(self.follows, column=self.called(self.follows.column)))
+        if self.rename and self.files:
+            raise ConfigError(f"Table {self.name}: rename, and files.", "Write it below files: files.rename.")
+        if len(set(self.key)) != len(self.key):
+            raise ConfigError(
+                f"Table {self.name}: its key names {', '.join(_twice(self.key))} twice.", "Name it once."
+            )
+
+    def called(self, column: str) -> str:
+        """The name here of a column, as the source calls it or as it is called here."""
+        return called(column, self.rename)
 
     def _check_files(self, files: Files) -> None:
         named = {*self.key, *self.needs, *self.optional}
@@ -295,8 +340,12 @@ class Source:
             )
         if not names:
             raise ConfigError(f"Source {self.name}: no tables.", "Declare at least one.")
-        if len(set(names)) != len(names):
-            raise ConfigError(f"Source {self.name}: a table is declared twice.", "Declare each table once.")
+        if twice := _twice(names):
+            written = " and ".join(table.at_source for table in self.tables if table.name == twice[0])
+            raise ConfigError(
+                f"Source {self.name}: table {twice[0]} is declared twice ({written}).",
+                "Declare each table once; give one of two tables another name, and its own as `at_source`.",
+            )
         if len({table.medium for table in self.tables}) != 1:
             raise ConfigError(
                 f"Source {self.name}: its tables come from {', '.join(sorted({t.medium for t in self.tables}))}.",
@@ -325,7 +374,7 @@ class Source:
 
     def table(self, name: str) -> Table:
         for table in self.tables:
-            if table.name == name:
+            if table.name == normalise(name):
                 return table
         raise ConfigError(f"Source {self.name}: no table {name}.", "Declare it in `tables`.")
 
@@ -359,6 +408,15 @@ class Source:
             return 1 + depth(self.table(table.follows.parent)) if table.follows else 0
 
         return sorted(self.tables, key=depth)
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _set(declared: object, name: str, value: object) -> None:
+    """Sets what a frozen declaration holds, while it is made."""
+    object.__setattr__(declared, name, value)
 
 
 def columns(names: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ staging casts.
 """
 
 import csv
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from dagster_project.sources.declaration import Files, Source, Table
+from dagster_project.sources.naming import called, collisions
 from dagster_project.sources.reflect import Reflected
 
 BATCH_ROWS = 50_000
@@ -59,11 +59,6 @@ TYPES: dict[str, tuple[str, sa.types.TypeEngine[Any], str, str]] = {
         "seconds since 1970",
     ),
 }
-_CYRILLIC = str.maketrans(
-    dict(zip("абвгдезийклмнопрстуфхцыэё", "abvgdeziyklmnoprstufhcyee", strict=True))
-    | {"ж": "zh", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
-)
-
 Reject = tuple[str, int | None, str | None, list[str]]
 
 
@@ -274,13 +269,6 @@ class Delivery:
             yield from rows
 
 
-def snake_case(name: str) -> str:
-    """A column as a file calls it, as it is called here: `Дата показа` is data_pokaza, `orderId` order_id."""
-    latin = re.sub(r"(?<=[a-zа-яё0-9])(?=[A-ZА-ЯЁ])", "_", name.strip()).lower().translate(_CYRILLIC)
-    plain = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:60].strip("_")
-    return f"c_{plain}" if plain[:1].isdigit() else plain
-
-
 def _types(table: Table) -> Mapping[str, str]:
     return table.files.types if table.files else {}
 
@@ -381,13 +369,13 @@ def _keep_broken(sql: duckdb.DuckDBPyConnection) -> None:
 
 def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
     """The names here of a file's columns. Raises Refused where one has none, or two have the same."""
-    columns = [rename.get(name.strip()) or snake_case(name) for name in names]
+    columns = [called(name, rename) for name in names]
     if len(columns) > MOST_COLUMNS:
         raise Refused(f"it has more than {MOST_COLUMNS} columns")
     if "" in columns:
         raise Refused(f"its column {columns.index('') + 1} has no name")
-    if twice := sorted({name for name in columns if columns.count(name) > 1}):
-        raise Refused(f"two of its columns are called {twice[0]}")
+    for ours, theirs in collisions(names, rename).items():
+        raise Refused(f"its columns {' and '.join(theirs)} are both called {ours}")
     return columns
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from dagster_project.sources import Source, Table, files
 from dagster_project.sources.declaration import Files
-from dagster_project.sources.delivery import LONGEST_ROW, Delivery, snake_case
+from dagster_project.sources.delivery import LONGEST_ROW, Delivery
 
 GOOD = {"csv": b"id,name,cost\ngood,Vera,1\n", "jsonl": b'{"id": "good", "name": "Vera", "cost": 1}\n'}
 HEADER = b"id,name,cost\n"
@@ -424,14 +424,3 @@ def test_a_later_file_goes_before_an_earlier_one(folder: Callable[..., Folder]) 
     os.utime(it.put("b.csv", csv("1,Anna,old")), (1_700_000_000, 1_700_000_000))
     os.utime(it.put("a.csv", csv("1,Anna,new")), (1_800_000_000, 1_800_000_000))
     assert without_good(it.read()[0]) == [("1", "Anna", "new")]
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("id", "id"), ("Order ID", "order_id"), ("orderId", "order_id"), ("Дата показа", "data_pokaza"), ("Щёлк", "schelk"),
-        ("Сумма, руб.", "summa_rub"), ("2026", "c_2026"), ("__x__", "x"), ("a--b", "a_b"), ("…", ""), ("x" * 99, "x" * 60),
-    ],
-)  # fmt: skip
-def test_a_columns_name(theirs: str, ours: str) -> None:
-    assert snake_case(theirs) == ours

@@ -101,7 +101,7 @@ MISTAKES = {
     ),
     "half a parent": (TOP + SPEND + 'follows = {parent = "spend"}\n', "tables.spend.follows.column: field required"),
     "a look-back in words": (TOP + SPEND + 'watermark = "d"\nlook_back = "long"\n', "tables.spend.look_back: input"),
-    "a table's name": (TOP + SPEND.replace("spend", '"Sp end"') + FILES.replace("spend.", '"Sp end".'), "no name for"),
+    "a table's name": (TOP + SPEND.replace("spend", "s" * 52) + FILES.replace("spend.", "s" * 52 + "."), "too long for"),
 }  # fmt: skip
 
 
