@@ -7,11 +7,11 @@ Does not belong here: connecting to anything (warehouse/, sources/).
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -23,6 +23,10 @@ DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 ENV_PREFIX = "C360_"
 PLACES = ("file://", "s3://", "http://", "https://")  # what a source without a database may lead to
+# The mark of a setting that dbt's models read too: `name: Annotated[str, FOR_DBT] = …` is all that it takes.
+FOR_DBT = "dbt reads it as the environment variable of this name"
+# The demo company's systems write local time in this zone.
+DEMO_TIME_ZONE = "Europe/Moscow"
 
 
 class Settings(BaseSettings):
@@ -42,21 +46,26 @@ class Settings(BaseSettings):
     warehouse_admin_url: str | None = None
     # Dagster's own storage in production, as deploy/dagster.yaml reads it.
     dagster_storage_url: str | None = None
-    time_zone: str = "Europe/Moscow"
+    # The company's calendar, and the zone of every source that has none of its own. Unset: the demo company's in
+    # the demo, else `vars.company_time_zone` of dbt_project.yml.
+    time_zone: Annotated[str, FOR_DBT] = ""
     refresh_cron: str = "0 3 * * *"
     # The company's own numbers, comma separated: never a customer's identifier.
-    company_phones: str = ""
+    company_phones: Annotated[str, FOR_DBT] = ""
     # Tables (source.table, comma separated) that may lose all their rows without stopping the refresh.
     may_be_emptied: str = ""
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Moscow") from error
-        return value
+        return value and known_zone(value)
+
+    @model_validator(mode="after")
+    def _company_zone(self) -> "Settings":
+        if not self.time_zone:
+            is_demo = self.profile == "demo"
+            self.time_zone = DEMO_TIME_ZONE if is_demo else dbt_vars()["company_time_zone"]
+        return self
 
     @field_validator("refresh_cron")
     @classmethod
@@ -119,9 +128,24 @@ class Settings(BaseSettings):
         return {name: value for name in names if (value := self._extra(f"source_{source}_{name}"))}
 
     def source_time_zone(self, source: str) -> str:
-        """C360_SOURCE_<NAME>_TIME_ZONE: the zone of a source that writes local time."""
-        zone = self._extra(f"source_{source}_time_zone") or self.time_zone
-        return self._known_zone(zone)
+        """The zone of a source that writes local time: C360_SOURCE_<NAME>_TIME_ZONE, or the company's."""
+        zone = self._extra(f"source_{source}_time_zone")
+        if not zone:
+            return self.time_zone
+        try:
+            return known_zone(zone)
+        except ValueError as error:
+            setting = f"{ENV_PREFIX}SOURCE_{source.upper()}_TIME_ZONE"
+            raise ConfigError(f"{setting}: {error}.", "Fix it in the environment or in .env.") from error
+
+    @property
+    def dbt_settings(self) -> dict[str, str]:
+        """What dbt's models read, as environment variables: each setting marked FOR_DBT, and each source's zone."""
+        marked = [name for name, field in type(self).model_fields.items() if FOR_DBT in field.metadata]
+        return {f"{ENV_PREFIX}{name.upper()}": str(getattr(self, name)) for name in marked} | {
+            f"{ENV_PREFIX}SOURCE_{source.upper()}_TIME_ZONE": self.source_time_zone(source)
+            for source in source_contracts()
+        }
 
     def _extra(self, name: str) -> str:
         # pydantic-settings reads unknown C360_ names from .env only; the environment goes first.
@@ -129,6 +153,15 @@ class Settings(BaseSettings):
             (self.model_extra or {}).get(f"{ENV_PREFIX.lower()}{name}", "")
             or (self.model_extra or {}).get(name, "")
         )
+
+
+def known_zone(value: str) -> str:
+    """`value` if it is an IANA time zone. Raises ValueError."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Moscow") from error
+    return value
 
 
 def checked_url(setting: str, value: str) -> str:
@@ -150,20 +183,27 @@ def checked_url(setting: str, value: str) -> str:
 
 
 @lru_cache
+def dbt_vars() -> dict[str, Any]:
+    """`vars` of dbt_project.yml."""
+    return yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+
 def source_contracts() -> dict[str, list[str]]:
-    """Source → the contracts it fills: `vars.sources` of dbt_project.yml, the project's one list of sources."""
-    project = yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
-    return project["vars"]["sources"]
+    """Source → the conformed tables it fills: `vars.sources` of dbt_project.yml, the one list of sources."""
+    return dbt_vars()["sources"]
 
 
 def load_settings() -> Settings:
     """The environment's settings. Raises ConfigError that names each setting that is wrong."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         wrong = "; ".join(
             f"{ENV_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
         )
         raise ConfigError(
-            f"Settings are wrong: {wrong}.", "Mend them in the environment or in .env."
+            f"Settings are wrong: {wrong}.", "Fix them in the environment or in .env."
         ) from None
+    for source in source_contracts():
+        settings.source_time_zone(source)
+    return settings

@@ -1,4 +1,4 @@
-"""The environment in which dbt finds the warehouse: what dbt_project/profiles.yml reads.
+"""dbt's environment: the settings that its models read, and the warehouse as dbt_project/profiles.yml reads it.
 
 Belongs here: the mapping from our settings to dbt's. Does not belong here: running dbt.
 """
@@ -13,7 +13,7 @@ def dbt_environment(warehouse: Warehouse | None, settings: Settings) -> dict[str
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_TARGET_PATH": str(settings.home / "dbt"),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
-        "C360_SOURCE_ASTERISK_TIME_ZONE": settings.source_time_zone("asterisk"),
+        **settings.dbt_settings,
     }
     if warehouse is not None:
         url = warehouse.url

@@ -20,11 +20,12 @@ from tests.raw_tables import ddl
 
 @dataclass(frozen=True)
 class DbtRun:
-    """What one dbt command did: its words, node name → status, and the data tests among the nodes."""
+    """What one dbt command did: its words, node name → status and SQL, and the data tests among the nodes."""
 
     output: str
     statuses: dict[str, str]
     data_tests: frozenset[str]
+    compiled: dict[str, str]
 
     def named(self, *statuses: str) -> set[str]:
         return {name for name, status in self.statuses.items() if status in statuses}
@@ -37,17 +38,10 @@ Dbt = Callable[..., DbtRun]
 def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """Runs dbt on the test's warehouse; results are read from run_results.json."""
     target = tmp_path_factory.mktemp("dbt")
-    environment = (
-        os.environ
-        | dbt_environment(warehouse, settings)
-        | {
-            "DBT_TARGET_PATH": str(target),
-            "DBT_LOG_PATH": str(target),
-            "C360_SOURCE_ASTERISK_TIME_ZONE": "Europe/Moscow",
-        }
-    )
+    written_to = {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
 
-    def run(*arguments: str, project: Path = DBT_PROJECT_DIR) -> DbtRun:
+    def run(*arguments: str, project: Path = DBT_PROJECT_DIR, settings: Settings = settings) -> DbtRun:
+        environment = os.environ | dbt_environment(warehouse, settings) | written_to
         (target / "run_results.json").unlink(missing_ok=True)
         command = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
         command += ["--project-dir", str(project), "--profiles-dir", str(project)]
@@ -60,6 +54,7 @@ def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempP
             done.stdout,
             {node.split(".")[2]: status for node, status in statuses.items()},
             frozenset(node for node in statuses if node.startswith("test.")),
+            {row["unique_id"].split(".")[2]: row.get("compiled_code") or "" for row in results},
         )
 
     return run

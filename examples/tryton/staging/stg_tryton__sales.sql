@@ -32,7 +32,7 @@ select
     case
         when sales.sale_date = {{ local_date(to_utc('sales.create_date')) }} or sales.sale_date is null
             then {{ to_utc('sales.create_date') }}
-        else {{ to_utc('sales.sale_date', var('company_time_zone')) }}
+        else {{ to_utc('sales.sale_date', company_time_zone()) }}
     end as ordered_at,
     currencies.code as currency,
     coalesce(sales.total_amount_cache, lines.untaxed, 0) as amount_total,
