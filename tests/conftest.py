@@ -1,5 +1,7 @@
 """Fixtures that every test may use: one real PostgreSQL a session, an empty warehouse a test."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,14 @@ from dagster_project.warehouse.connect import embedded_server
 
 # Signs that SQL, the shell, format strings and URLs take for theirs: every path below a home must survive them.
 AWKWARD_FOLDER = 'it\'s 100% "of" $HOME `Дом#'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder of this session's own: pytest closes the one that sessions share to every other user at each start,
+    and with it the way to a running server's data."""
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        config.option.basetemp = tempfile.mkdtemp(prefix="c360-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

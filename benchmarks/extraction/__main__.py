@@ -199,7 +199,7 @@ class _Bench:
             for name in (raw, f"{raw}_staging", steps.BARE, steps.DLT, f"{steps.DLT}_staging"):
                 connection.execute(sa.text(f"drop schema if exists {name} cascade"))
             connection.execute(sa.text(f"create schema {steps.BARE}"))
-            connection.execute(sa.text("drop table if exists ops.extraction_watermarks"))
+            connection.execute(sa.text("truncate ops.extraction_watermarks"))
 
 
 def table(found: list[Run]) -> str:

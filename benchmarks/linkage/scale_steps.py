@@ -41,8 +41,8 @@ def fill(size: int) -> dict[str, Any]:
     warehouse = open_warehouse(load_settings())
     records, identifiers = crowd(size)
     with warehouse.begin() as connection:
-        connection.execute(sa.text("drop schema if exists identity cascade"))
-        connection.execute(sa.text("create schema identity"))
+        tables = connection.scalars(sa.text("select tablename from pg_tables where schemaname = 'identity'"))
+        connection.execute(sa.text(f"truncate {', '.join(f'identity.{name}' for name in tables)}"))
         for name in ("customer_records", "customer_record_identifiers"):
             connection.execute(sa.text(f"drop table if exists intermediate.{name} cascade"))
     warehouse.write(records, "intermediate", "customer_records")

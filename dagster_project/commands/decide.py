@@ -101,12 +101,9 @@ def _decide(verdict: str, left: str, right: str, reason: str, author: str | None
 
 
 def _warehouse() -> Any:
-    from dagster_project.identity import store
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.warehouse import open_current
 
-    warehouse = open_warehouse(load_settings())
-    store.ensure_tables(warehouse)
-    return warehouse
+    return open_current(load_settings())
 
 
 def _user() -> str:

@@ -31,12 +31,11 @@ def review(
     ] = None,
 ) -> None:
     """Lists the pairs whose decision helps most, or shows two cards side by side."""
-    from dagster_project.identity import references, store
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.identity import references
+    from dagster_project.warehouse import open_current
 
     settings = load_settings()
-    warehouse = open_warehouse(settings)
-    store.ensure_tables(warehouse)
+    warehouse = open_current(settings)
     match what or [str(DEFAULT_LENGTH)]:
         case [number] if number.isdigit() and int(number) > 0:
             _list(warehouse, int(number))

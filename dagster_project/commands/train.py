@@ -23,11 +23,11 @@ def train(
     """Trains the linkage model on the current cards; the next refresh scores with it if it is not worse."""
     import demo_company
     from dagster_project import identity
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.warehouse import open_current
     from dagster_project.warehouse.lock import refresh_lock
 
     settings = load_settings()
-    warehouse = open_warehouse(settings)
+    warehouse = open_current(settings)
     console = terminal()
     is_demo = (
         settings.profile == "demo" and warehouse.admin_url is not None and demo_company.exists(warehouse)

@@ -27,12 +27,11 @@ def why(
     chart: Annotated[Path | None, typer.Option(help="Writes the waterfall of weights as a PNG.")] = None,
 ) -> None:
     """Shows what joins two cards, step by step, or what keeps them apart."""
-    from dagster_project.identity import explain, references, store
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.identity import explain, references
+    from dagster_project.warehouse import open_current
 
     settings = load_settings()
-    warehouse = open_warehouse(settings)
-    store.ensure_tables(warehouse)
+    warehouse = open_current(settings)
     ends = [references.find(warehouse, asked) for asked in (left, right)]
     answer = explain.why(warehouse, ends[0], ends[1], settings.company_phone_list)
     if answer.is_one:

@@ -23,26 +23,6 @@ from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
 _LOG = f"{IDENTITY}.card_changes"
 _MARK = f"{IDENTITY}.card_changes_met"
 _NOTE = f"{IDENTITY}.note_changed_cards"
-DDL = f"""
-create table if not exists {_LOG} (
-    change_id bigint generated always as identity primary key, source_system text, source_record_id text);
-create table if not exists {_MARK} (
-    is_only boolean primary key default true check (is_only), mark text not null, tables text not null);
-create or replace function {_NOTE}() returns trigger language plpgsql as $$ begin
-    if tg_op = 'TRUNCATE' then
-        insert into {_LOG} default values;
-    end if;
-    if tg_op in ('DELETE', 'UPDATE') then
-        insert into {_LOG} (source_system, source_record_id)
-        select distinct source_system, source_record_id from then_rows;
-    end if;
-    if tg_op in ('INSERT', 'UPDATE') then
-        insert into {_LOG} (source_system, source_record_id)
-        select distinct source_system, source_record_id from now_rows;
-    end if;
-    return null;
-end $$;
-"""
 _CONTRACTS = ", ".join(
     f"to_regclass('{INTERMEDIATE}.{name}')::oid"
     for name in ("customer_records", "customer_record_identifiers")

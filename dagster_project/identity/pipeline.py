@@ -65,7 +65,6 @@ def refresh(
     """
     say = progress or (lambda _: None)
     started_at = dt.datetime.now(dt.UTC)
-    store.ensure_tables(warehouse)
     is_followed = changes.follow(warehouse)
     with (
         store.reading(warehouse) as reader,

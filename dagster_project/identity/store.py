@@ -1,6 +1,7 @@
-"""Identity's tables in PostgreSQL: made, read and written in one transaction a run.
+"""Identity's tables in PostgreSQL: read, and written in one transaction a run.
 
-Belongs here: DDL and the movement of tables. Does not belong here: what they hold (resolution.py, registry.py).
+Belongs here: the movement of tables. Does not belong here: their DDL (warehouse/migrations), what they hold
+(resolution.py, registry.py).
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import changes, registry, views
+from dagster_project.identity import changes, registry
 from dagster_project.identity.changes import Changes
 from dagster_project.identity.decisions import DECISIONS, Key
 from dagster_project.identity.incremental import Delta, Outcome, Rest
@@ -28,86 +29,6 @@ from dagster_project.identity.standardise import IDENTIFIER_COLUMNS, RECORD_COLU
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
 
-_PAIR = (
-    "source_system_l text not null, source_record_id_l text not null,"
-    " source_system_r text not null, source_record_id_r text not null"
-)
-_DDL = f"""
-create schema if not exists {IDENTITY};
-create table if not exists {IDENTITY}.record_customers (
-    source_system text not null, source_record_id text not null, customer_id text not null, linked_by text not null,
-    match_probability double precision, since_run_id text not null,
-    primary key (source_system, source_record_id));
-create index if not exists record_customers_customer_id on {IDENTITY}.record_customers (customer_id);
-create table if not exists {IDENTITY}.record_identifiers (
-    source_system text not null, source_record_id text not null, kind text not null, value text not null,
-    is_main boolean not null, is_canonical boolean not null,
-    primary key (source_system, source_record_id, kind, value));
-create table if not exists {IDENTITY}.departed_records (
-    source_system text not null, source_record_id text not null, customer_id text not null,
-    primary key (source_system, source_record_id));
-create table if not exists {IDENTITY}.edges (
-    {_PAIR}, linked_by text not null, match_weight double precision, match_probability double precision,
-    is_used boolean not null, rejected_by text, levels text, run_id text not null,
-    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
--- Until version 10 of the rules: jsonb, a multiple of all the rest. The next run gives every edge its levels.
-do $$ begin
-    if exists (select from information_schema.columns
-        where table_schema = '{IDENTITY}' and table_name = 'edges' and column_name = 'comparisons') then
-        drop view if exists {IDENTITY}.edge_comparisons;
-        alter table {IDENTITY}.edges add column levels text, drop column comparisons;
-    end if;
-end $$;
--- A changed row finds room on its page: no index learns of it.
-do $$ begin
-    if exists (select from pg_class where oid = '{IDENTITY}.edges'::regclass and reloptions is null) then
-        alter table {IDENTITY}.edges set (fillfactor = 90);
-        alter table {IDENTITY}.record_customers set (fillfactor = 90);
-    end if;
-end $$;
-create table if not exists {IDENTITY}.customers (
-    customer_id text primary key, created_at timestamptz not null, created_run_id text not null,
-    retired_at timestamptz, retired_run_id text, surviving_customer_id text);
-create table if not exists {IDENTITY}.customer_id_events (
-    event_id bigint generated always as identity primary key, run_id text not null, at timestamptz not null,
-    kind text not null check (kind in ('created', 'merged', 'split', 'retired', 'returned')),
-    customer_id text not null, other_customer_id text, records bigint not null);
-create table if not exists {IDENTITY}.households (
-    customer_id text primary key, household_id text not null, evidence text not null, members bigint not null);
-create table if not exists {IDENTITY}.review_queue (
-    {_PAIR}, reason text not null, match_probability double precision, gain double precision not null,
-    run_id text not null,
-    primary key (source_system_l, source_record_id_l, source_system_r, source_record_id_r));
-create sequence if not exists {IDENTITY}.decision_numbers;
-create table if not exists {IDENTITY}.decisions (
-    decision_id text primary key, {_PAIR},
-    verdict text not null check (verdict in ('same', 'different')), author text not null, reason text,
-    decided_at timestamptz not null default now(), revoked_at timestamptz);
-alter table {IDENTITY}.decisions add column if not exists revoked_by text,
-    alter column decision_id set default 'D-' || nextval('{IDENTITY}.decision_numbers');
-create table if not exists {IDENTITY}.reviewed_pairs (
-    decision_id text primary key, were_linked boolean, run_id text not null);
-create table if not exists {IDENTITY}.models (
-    model_version text primary key, trained_at timestamptz not null, settings jsonb not null, training jsonb not null,
-    is_current boolean not null);
-create unique index if not exists models_one_current on {IDENTITY}.models (is_current) where is_current;
-create table if not exists {IDENTITY}.model_term_frequencies (
-    model_version text not null references {IDENTITY}.models on delete cascade,
-    column_name text not null, value text not null, frequency double precision not null,
-    primary key (model_version, column_name, value));
-create table if not exists {IDENTITY}.runs (
-    run_id text primary key, started_at timestamptz not null, finished_at timestamptz not null,
-    model_version text not null, records bigint not null, candidate_pairs bigint not null, edges bigint not null,
-    customers bigint not null, largest_cluster bigint not null, created bigint not null, merged bigint not null,
-    split bigint not null, retired bigint not null, is_skipped boolean not null,
-    fingerprint text not null, report jsonb not null);
-alter table {IDENTITY}.runs add column if not exists churned bigint not null default 0,
-    add column if not exists estimated_precision double precision,
-    add column if not exists estimated_recall double precision,
-    add column if not exists weight_drift double precision,
-    add column if not exists reviewed_pairs bigint not null default 0,
-    add column if not exists reviewed_precision double precision;
-"""
 # What stewards say of links that stood before they were asked; a revoked decision says nothing.
 _REVIEWED = f"""
 update {IDENTITY}.runs set (reviewed_pairs, reviewed_precision) = (
@@ -147,15 +68,6 @@ class RunSummary:
     estimated_precision: float | None = None
     estimated_recall: float | None = None
     weight_drift: float | None = None
-
-
-def ensure_tables(warehouse: Warehouse) -> None:
-    """Makes identity's tables where they are missing."""
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(f"select pg_advisory_xact_lock({_LOCK})"))
-        connection.exec_driver_sql(_DDL)
-        connection.exec_driver_sql(views.DDL)
-        connection.exec_driver_sql(changes.DDL)
 
 
 @contextlib.contextmanager

@@ -74,7 +74,6 @@ def train(
     IdentityError where there are no cards to train on.
     """
     say = progress or (lambda _: None)
-    store.ensure_tables(warehouse)
     records, identifiers = store.read_cards(warehouse)
     if records.num_rows == 0:
         raise IdentityError("There are no cards to train on.", "Run `c360 refresh` first.")

@@ -1,19 +1,10 @@
-"""Why, as SQL: views and functions over identity's tables, for whoever may read them.
+"""Why two records are linked, as SQL over identity's tables.
 
-Belongs here: what a query asks of links and their evidence. Does not belong here: the tables (store.py) and how
-an answer is told to a steward (explain.py).
+Belongs here: queries of links and their evidence. Does not belong here: the tables, identity.edge_comparisons and
+identity.link_path (warehouse/migrations), and how an answer is shown to a steward (explain.py).
 """
 
-from dagster_project.identity.link import RULE_STRENGTH
 from dagster_project.warehouse.schema import IDENTITY
-
-# A steward's word goes before any evidence.
-_STEWARD_STRENGTH = 2000
-_STRENGTH = (
-    "case e.linked_by "
-    + " ".join(f"when 'deterministic:{rule}' then {strength}" for rule, strength in RULE_STRENGTH.items())
-    + " else coalesce(e.match_weight, 0) end"
-)
 
 # What a letter of model.score's levels means in each model: models differ in their weights.
 _MEANINGS = f"""
@@ -48,120 +39,3 @@ def weights_of(pairs: str, models: str) -> str:
             union all select 'prior', null, round((p.match_weight - sum(weight))::numeric, 3)::double precision from said
         ) w where p.levels is not null
     """
-
-
-_LAST_MODEL = f"select model_version from {IDENTITY}.runs where not is_skipped order by started_at desc, finished_at desc limit 1"
-_OF_EDGES = weights_of(
-    f"select e.*, r.model_version from {IDENTITY}.edges e cross join ({_LAST_MODEL}) r", _LAST_MODEL
-)
-DDL = f"""
-create or replace view {IDENTITY}.edge_comparisons as
-select source_system_l, source_record_id_l, source_system_r, source_record_id_r, comparison, level, weight
-from ({_OF_EDGES}) e;
-
-create or replace function {IDENTITY}.link_path(source_l text, id_l text, source_r text, id_r text)
-returns table (step integer, source_system_l text, source_record_id_l text, source_system_r text,
-    source_record_id_r text, linked_by text, match_weight double precision, match_probability double precision,
-    decision_id text)
-language plpgsql stable set search_path = {IDENTITY}, pg_temp as $$
-#variable_conflict use_column
-declare
-    customer text;
-    links jsonb[]; a integer[]; b integer[]; strengths double precision[];
-    labels integer[]; came integer[]; frontier integer[]; reached integer[];
-    nodes integer; start integer; goal integer; merged integer; usable integer := 0; node integer; place integer := 0;
-begin
-    select r.customer_id into customer from record_customers r
-    where r.source_system = link_path.source_l and r.source_record_id = link_path.id_l;
-    if customer is null or (source_l, id_l) = (source_r, id_r) or not exists (
-        select from record_customers r where r.source_system = link_path.source_r
-            and r.source_record_id = link_path.id_r and r.customer_id = customer) then
-        return;
-    end if;
-    -- Cards become numbers; links lie in arrays, the strongest first.
-    with used as (
-        select e.source_system_l as sl, e.source_record_id_l as il, e.source_system_r as sr, e.source_record_id_r as ir,
-            e.linked_by, e.match_weight, e.match_probability, null as decision_id, {_STRENGTH} as strength
-        from record_customers r join edges e
-            on e.source_system_l = r.source_system and e.source_record_id_l = r.source_record_id
-        where r.customer_id = customer and e.is_used
-        union all
-        -- A card that went may still join two that stayed.
-        select d.source_system_l, d.source_record_id_l, d.source_system_r, d.source_record_id_r, 'steward', null, null,
-            d.decision_id, {_STEWARD_STRENGTH} from decisions d where d.verdict = 'same' and d.revoked_at is null
-    ), cards as (
-        select *, row_number() over (order by system, id)::integer as n
-        from (select sl as system, il as id from used union select sr, ir from used) c
-    ), numbered as (
-        select u.*, l.n as ln, r.n as rn from used u
-        join cards l on l.system = u.sl and l.id = u.il join cards r on r.system = u.sr and r.id = u.ir
-    )
-    select array_agg(to_jsonb(n) order by n.strength desc, n.ln, n.rn), array_agg(n.ln order by n.strength desc, n.ln, n.rn),
-        array_agg(n.rn order by n.strength desc, n.ln, n.rn), array_agg(n.strength order by n.strength desc, n.ln, n.rn),
-        max(greatest(n.ln, n.rn)),
-        max(case when (n.sl, n.il) = (link_path.source_l, link_path.id_l) then n.ln
-            when (n.sr, n.ir) = (link_path.source_l, link_path.id_l) then n.rn end),
-        max(case when (n.sl, n.il) = (link_path.source_r, link_path.id_r) then n.ln
-            when (n.sr, n.ir) = (link_path.source_r, link_path.id_r) then n.rn end)
-    into links, a, b, strengths, nodes, start, goal from numbered n;
-    if start is null or goal is null then
-        return;
-    end if;
-    -- The weakest link of the strongest path: links join, strongest first, until both cards are one group.
-    labels := array(select generate_series(1, nodes));
-    while labels[start] <> labels[goal] loop
-        usable := usable + 1;
-        if usable > cardinality(links) then
-            return;
-        end if;
-        merged := labels[b[usable]];
-        if labels[a[usable]] <> merged then
-            labels := array_replace(labels, merged, labels[a[usable]]);
-        end if;
-    end loop;
-    while usable < cardinality(links) and strengths[usable + 1] = strengths[usable] loop
-        usable := usable + 1;
-    end loop;
-    -- The shortest path over links no weaker than that.
-    came := array_fill(0, array[nodes]);
-    came[start] := -1;
-    frontier := array[start];
-    while came[goal] = 0 loop
-        reached := '{{}}';
-        for i in 1..usable loop
-            if a[i] = any(frontier) and came[b[i]] = 0 then
-                came[b[i]] := i; reached := reached || b[i];
-            elsif b[i] = any(frontier) and came[a[i]] = 0 then
-                came[a[i]] := i; reached := reached || a[i];
-            end if;
-        end loop;
-        frontier := reached;
-    end loop;
-    reached := '{{}}';
-    node := goal;
-    while node <> start loop
-        reached := came[node] || reached;
-        node := a[came[node]] + b[came[node]] - node;
-    end loop;
-    foreach usable in array reached loop
-        place := place + 1;
-        step := place;
-        linked_by := links[usable] ->> 'linked_by';
-        match_weight := links[usable] ->> 'match_weight';
-        match_probability := links[usable] ->> 'match_probability';
-        decision_id := links[usable] ->> 'decision_id';
-        if a[usable] = node then
-            source_system_l := links[usable] ->> 'sl'; source_record_id_l := links[usable] ->> 'il';
-            source_system_r := links[usable] ->> 'sr'; source_record_id_r := links[usable] ->> 'ir';
-        else
-            source_system_l := links[usable] ->> 'sr'; source_record_id_l := links[usable] ->> 'ir';
-            source_system_r := links[usable] ->> 'sl'; source_record_id_r := links[usable] ->> 'il';
-        end if;
-        node := a[usable] + b[usable] - node;
-        return next;
-    end loop;
-end $$;
-comment on function {IDENTITY}.link_path is
-    'The path of used links that joins two cards of one customer: of all paths the one whose weakest link is strongest,'
-    ' of those the shortest. No rows: they are not one customer.';
-"""

@@ -150,7 +150,6 @@ def run_gate(
 def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: Batch) -> _Run:
     """Looks at the table and at how far it is gated, and decides which rows are judged."""
     with ledger.transaction(warehouse, suite) as connection:
-        ledger.ensure(connection)
         mark = ledger.mark(connection, suite)
         relation = connection.scalar(
             sa.text("select to_regclass(:name)::oid::bigint"), {"name": place.relation}

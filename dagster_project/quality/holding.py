@@ -5,9 +5,6 @@ each source). Does not belong here: noticing that a source is broken (sources/, 
 do meanwhile: they keep the rows they had (dbt_project/macros/union_sources.sql).
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import sqlalchemy as sa
 
 from dagster_project.warehouse import Warehouse
@@ -16,23 +13,10 @@ EXTRACTION = "extraction"
 RECONCILIATION = "reconciliation"
 EVERY_SOURCE = "every_source"  # the check that says, after publishing, which sources are held back
 
-DDL = """
-create table if not exists ops.source_holds (
-    source text not null, cause text not null, reason text not null, run_id text not null,
-    since timestamptz not null default now(), primary key (source, cause)
-);
-create table if not exists ops.source_reads (source text primary key, refreshed_at timestamptz not null);
-create or replace view ops.source_states as
-    select r.source as source_system, r.refreshed_at, min(h.since) as held_since,
-        string_agg(h.reason, ' ' order by h.since, h.cause) as held_reason
-    from ops.source_reads r left join ops.source_holds h using (source)
-    group by r.source, r.refreshed_at;
-"""
-
 
 def can_be_held(warehouse: Warehouse, source: str) -> bool:
     """Whether the contracts have rows of `source` to keep: a source that never came through stops the refresh."""
-    with _begin(warehouse) as connection:
+    with warehouse.begin() as connection:
         return bool(
             connection.scalar(
                 sa.text("select exists (select from ops.source_reads where source = :source)"),
@@ -46,7 +30,7 @@ def hold(warehouse: Warehouse, source: str, cause: str, reason: str, run_id: str
 
     reason: a line for a person that names what to mend, without a value of a row.
     """
-    with _begin(warehouse) as connection:
+    with warehouse.begin() as connection:
         connection.execute(
             sa.text(
                 "insert into ops.source_holds (source, cause, reason, run_id) "
@@ -59,7 +43,7 @@ def hold(warehouse: Warehouse, source: str, cause: str, reason: str, run_id: str
 
 def release(warehouse: Warehouse, source: str, cause: str) -> None:
     """Takes a cause back; the source is read again once it has none."""
-    with _begin(warehouse) as connection:
+    with warehouse.begin() as connection:
         connection.execute(
             sa.text("delete from ops.source_holds where source = :source and cause = :cause"),
             {"source": source, "cause": cause},
@@ -68,7 +52,7 @@ def release(warehouse: Warehouse, source: str, cause: str) -> None:
 
 def accept(warehouse: Warehouse) -> None:
     """Says that the contracts, just built, hold each source as it was last extracted, but those held back."""
-    with _begin(warehouse) as connection:
+    with warehouse.begin() as connection:
         connection.execute(
             sa.text(
                 "insert into ops.source_reads (source, refreshed_at) "
@@ -81,7 +65,7 @@ def accept(warehouse: Warehouse) -> None:
 
 def held(warehouse: Warehouse, sources: list[str]) -> list[str]:
     """A line for each of `sources` that is held back: since when the readers have no news of it, and why."""
-    with _begin(warehouse) as connection:
+    with warehouse.begin() as connection:
         return [
             f"{source} is kept as it was read on {at:%Y-%m-%d %H:%M} UTC: {reason}"
             for source, at, reason in connection.execute(
@@ -92,10 +76,3 @@ def held(warehouse: Warehouse, sources: list[str]) -> list[str]:
                 {"sources": sources},
             )
         ]
-
-
-@contextlib.contextmanager
-def _begin(warehouse: Warehouse) -> Iterator[sa.Connection]:
-    with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
-        yield connection

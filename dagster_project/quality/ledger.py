@@ -16,34 +16,6 @@ from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.failures import broken_by_words
 from dagster_project.warehouse.schema import OPS
 
-TABLES = f"""
-create table if not exists {OPS}.gated_loads (
-    layer text not null,
-    table_name text not null,
-    load_id text,            -- the last load that passed; null where the table has no loads
-    rules text,              -- the suite's fingerprint when it passed
-    relation oid,            -- the table as the gate last left it; dbt's rebuild makes another, or takes this away
-    gated_at timestamptz,
-    primary key (layer, table_name)
-);
-create table if not exists {OPS}.gate_results (
-    run_id text not null,
-    layer text not null,
-    table_name text not null,
-    expectation text not null,
-    column_name text,
-    severity text not null,
-    success boolean not null,
-    is_error boolean not null,
-    rows_checked bigint not null,
-    rows_failed bigint,
-    rows_quarantined bigint not null,
-    checked_at timestamptz not null default now(),
-    message text not null
-);
-create index if not exists gate_results_run_idx on {OPS}.gate_results (run_id);
-"""
-
 
 @dataclass(frozen=True)
 class Mark:
@@ -65,13 +37,6 @@ def transaction(warehouse: Warehouse, suite: Suite) -> Iterator[sa.Connection]:
             f"The warehouse failed while {suite.name} was gated: {type(error.orig).__name__}.",
             "Nothing was moved; the server's log has the details.",
         ) from None
-
-
-def ensure(connection: sa.Connection) -> None:
-    """Makes the tables where they are missing. Gates may run side by side: one of them makes them."""
-    if connection.scalar(sa.text(f"select to_regclass('{OPS}.gate_results')")) is None:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('c360 gate ledger'))"))
-        connection.execute(sa.text(TABLES))
 
 
 def mark(connection: sa.Connection, suite: Suite) -> Mark:
@@ -99,7 +64,7 @@ def set_relation(connection: sa.Connection, suite: Suite, relation: int) -> None
 
 def count_quarantined(connection: sa.Connection, suite: Suite, quarantine: str) -> None:
     """Tells ops.loads how many of each load's rows are in `quarantine` now."""
-    if suite.layer != "raw" or connection.scalar(sa.text(f"select to_regclass('{OPS}.loads')")) is None:
+    if suite.layer != "raw":
         return
     source, table = suite.path[1:]
     connection.execute(

@@ -42,17 +42,6 @@ PACKED = (".gz", ".zip")
 # Names of files that someone is still writing.
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 
-LEDGER_DDL = """
-create table if not exists ops.delivered_files (
-    source text not null, table_name text not null, file text not null,
-    size bigint not null, modified_at timestamptz not null, declared text not null,
-    rows bigint not null, rows_rejected bigint not null, refused text,
-    read_at timestamptz not null default now(), primary key (source, table_name, file)
-);
--- Of a file that grows: how many bytes of it were read, and their digest. They know it again under another name.
-alter table ops.delivered_files add column if not exists part_bytes bigint, add column if not exists part_digest text
-"""
-
 
 @dataclass(frozen=True)
 class Found:
@@ -232,7 +221,6 @@ def read(source: Source, url: str, known: Known, delivery: Delivery) -> dict[str
 def known(source: Source, warehouse: Warehouse) -> Known:
     """The files that were read as their tables are declared now."""
     with warehouse.begin() as connection:
-        connection.execute(sa.text(LEDGER_DDL))
         rows = connection.execute(
             sa.text(
                 "select table_name, file, size, modified_at, declared, part_bytes, part_digest from ops.delivered_files "
@@ -257,7 +245,6 @@ def finish(
     connection: sa.Connection,
 ) -> None:
     """Records what was read, so that it is not read again, and what of it is no row. Call it once the load is in."""
-    connection.execute(sa.text(LEDGER_DDL))
     for table in source.tables:
         reading = readings[table.name]
         gone = reading.gone if table.deletes == "compared" else []

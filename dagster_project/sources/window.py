@@ -17,13 +17,6 @@ from dagster_project.warehouse import Warehouse, schema
 # A time before it is none (MySQL's zero date): rows without a watermark are read each time.
 NO_TIME = dt.datetime(1970, 1, 1)
 
-PROGRESS_DDL = """
-create table if not exists ops.extraction_watermarks (
-    source text not null, table_name text not null, watermark text,
-    rows_at_source bigint, load_id text, finished_at timestamptz not null default now(),
-    primary key (source, table_name)
-)"""
-
 
 @dataclass(frozen=True)
 class Picked:
@@ -128,7 +121,6 @@ def finish(
 def reached(source: Source, warehouse: Warehouse) -> dict[str, str | None]:
     """How far the last finished load came, by table: the watermark as text."""
     with warehouse.begin() as connection:
-        connection.execute(sa.text(PROGRESS_DDL))
         rows = connection.execute(
             sa.text(
                 "select table_name, watermark from ops.extraction_watermarks "
@@ -142,7 +134,6 @@ def reached(source: Source, warehouse: Warehouse) -> dict[str, str | None]:
 def rows_at_source(source: Source, warehouse: Warehouse) -> dict[str, int]:
     """What the last finished load counted at the source, by table."""
     with warehouse.begin() as connection:
-        connection.execute(sa.text(PROGRESS_DDL))
         rows = connection.execute(
             sa.text(
                 "select table_name, rows_at_source from ops.extraction_watermarks "

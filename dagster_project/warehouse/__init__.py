@@ -5,6 +5,6 @@ Belongs here: everything that is true of PostgreSQL and not of one table. Does n
 what a table means (dbt_project/, identity/), and Dagster.
 """
 
-from dagster_project.warehouse.connect import Warehouse, open_warehouse
+from dagster_project.warehouse.connect import Warehouse, open_current, open_warehouse
 
-__all__ = ["Warehouse", "open_warehouse"]
+__all__ = ["Warehouse", "open_current", "open_warehouse"]

@@ -114,6 +114,13 @@ def open_warehouse(settings: Settings, start: bool = True) -> Warehouse:
     return warehouse
 
 
+def open_current(settings: Settings) -> Warehouse:
+    """The configured warehouse, its tables as this version needs them. Not for a reader's role: it may migrate."""
+    warehouse = open_warehouse(settings)
+    migrations.migrate(warehouse, refresh_lock_key=schema.REFRESH_LOCK_KEY)
+    return warehouse
+
+
 def embedded_server(home: Path) -> EmbeddedServer:
     return EmbeddedServer(home / "warehouse")
 

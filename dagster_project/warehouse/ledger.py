@@ -11,33 +11,6 @@ import sqlalchemy as sa
 
 from dagster_project.warehouse.connect import Warehouse
 
-DDL = """
-create table if not exists ops.extractions (
-    run_id text not null, source text not null, table_name text not null, load_id text,
-    rows_at_source bigint not null, rows_loaded bigint not null,
-    rows_missing bigint not null, tombstones bigint not null,
-    returned bigint not null, watermark_from text, watermark_to text, new_columns text[] not null,
-    finished_at timestamptz not null default now(), primary key (run_id, source, table_name)
-);
-create table if not exists ops.loads (
-    load_id text not null, source text not null, table_name text not null, run_id text not null,
-    rows_read bigint not null,              -- of the source, in this load
-    rows_arrived bigint not null,           -- in raw under load_id when the load was done
-    rows_inserted bigint not null,
-    rows_updated bigint not null,
-    rows_lost bigint generated always as (rows_read - rows_arrived) stored,
-    rows_rejected bigint not null,          -- could be no rows: not among rows_read
-    rows_quarantined bigint not null default 0, -- moved out of raw by the gate, of those that arrived
-    tombstones bigint not null,
-    returned bigint not null,
-    amount_column text, amount_read numeric, amount_arrived numeric,
-    finished_at timestamptz not null default now(), primary key (load_id, source, table_name)
-);
-create table if not exists ops.publications (
-    run_id text not null, mart text not null, rows bigint not null, written bigint not null,
-    removed bigint not null, published_at timestamptz not null default now(), primary key (run_id, mart)
-)"""
-
 
 def record_extraction(
     warehouse: Warehouse, run_id: str, source: str, load_id: str | None, tables: Sequence[Any]
@@ -111,7 +84,7 @@ def record_publication(warehouse: Warehouse, run_id: str, marts: Sequence[Any]) 
 
 
 def _append(warehouse: Warehouse, statement: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
     with warehouse.begin() as connection:
-        connection.execute(sa.text(DDL))
-        if rows:
-            connection.execute(sa.text(statement), rows)
+        connection.execute(sa.text(statement), rows)

@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project.config import DBT_PROJECT_DIR, Settings, source_contracts
-from dagster_project.identity.store import ensure_tables
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
 from tests.raw_tables import ddl
@@ -76,7 +75,6 @@ def sample(warehouse: Warehouse) -> Warehouse:
                     f"alter table {raw}.{table} add _dlt_load_id text not null default '1', "
                     "add _deleted_at timestamptz"
                 )
-    ensure_tables(warehouse)
     with warehouse.begin() as connection:
         connection.exec_driver_sql((Path(__file__).parent / "sample.sql").read_text(encoding="utf-8"))
     return warehouse

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 
-from dagster_project.quality import ledger
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt
 
@@ -94,7 +93,6 @@ def test_a_column_of_another_type_is_written_anew(sample: Warehouse, dbt: Dbt) -
 def test_the_gate_learns_that_the_contract_is_what_dbt_just_made(sample: Warehouse, dbt: Dbt) -> None:
     assert not dbt(*BUILD).named("error", "skipped")
     with sample.begin() as connection:
-        connection.exec_driver_sql(ledger.TABLES)
         connection.exec_driver_sql(
             "insert into ops.gated_loads (layer, table_name, relation)"
             f" values ('intermediate', 'customer_records', '{CARDS}'::regclass)"

@@ -14,7 +14,6 @@ FIRST = f"(select source_record_id from {RECORDS} order by 1 limit 1)"
 @pytest.fixture
 def followed(clean_warehouse: Warehouse) -> Warehouse:
     """A warehouse with cards, whose log is empty."""
-    store.ensure_tables(clean_warehouse)
     fill(clean_warehouse, 5)
     assert changes.follow(clean_warehouse)
     take_away(clean_warehouse, "of the last run")

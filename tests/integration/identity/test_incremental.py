@@ -40,7 +40,6 @@ class Told:
 
 @pytest.fixture
 def told(clean_warehouse: Warehouse, model: Model, tmp_path: Path) -> Told:
-    store.ensure_tables(clean_warehouse)
     store.write_model(clean_warehouse, model)
     fill(clean_warehouse, 40)
     return Told(clean_warehouse, tmp_path / "identity")

@@ -370,7 +370,7 @@ def test_the_weights_of_an_edge_add_up(linked: Warehouse) -> None:
 
 @pytest.fixture
 def command(steward: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("dagster_project.warehouse.open_warehouse", lambda *_: steward)
+    monkeypatch.setattr("dagster_project.warehouse.open_current", lambda *_: steward)
 
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
@@ -415,6 +415,5 @@ def test_the_commands_of_a_steward(command: Any, steward: Warehouse, tmp_path: A
 
 
 def test_before_the_first_refresh_it_says_what_to_do(clean_warehouse: Warehouse) -> None:
-    store.ensure_tables(clean_warehouse)
     with pytest.raises(WarehouseError, match="No cards were linked"):
         find(clean_warehouse, "crm/ann")

@@ -186,7 +186,7 @@ def test_the_command_says_what_came_of_it(
     model_matters: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("C360_HOME", str(tmp_path))
-    monkeypatch.setattr("dagster_project.warehouse.open_warehouse", lambda *_: model_matters)
+    monkeypatch.setattr("dagster_project.warehouse.open_current", lambda *_: model_matters)
 
     def said(*words: str) -> str:
         result = CliRunner().invoke(app, ["train", *words], env={"COLUMNS": "200"})

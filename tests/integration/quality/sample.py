@@ -7,7 +7,6 @@ import sqlalchemy as sa
 import yaml
 
 from dagster_project.config import DBT_PROJECT_DIR, EXPECTATIONS_DIR, source_contracts
-from dagster_project.identity.store import ensure_tables
 from dagster_project.quality import Expectation, Suite
 from dagster_project.warehouse import Warehouse
 from tests.raw_tables import ddl
@@ -81,7 +80,6 @@ def create_tables(warehouse: Warehouse) -> None:
             for model in document["models"]:
                 columns = ", ".join(f"{c['name']} {c['data_type']}" for c in model["columns"])
                 connection.execute(sa.text(f"create table {schema}.{model['name']} ({columns})"))
-    ensure_tables(warehouse)
     with warehouse.begin() as connection:
         query = "select tablename from pg_tables where schemaname = 'identity'"
         for table in list(connection.scalars(sa.text(query))):

@@ -48,7 +48,7 @@ class Tables:
 
     def gate(self, suite: Suite) -> GateOutcome:
         """The gate as it runs for the first time."""
-        execute(self.warehouse, "drop table if exists ops.gated_loads, ops.gate_results")
+        execute(self.warehouse, "truncate ops.gated_loads, ops.gate_results")
         execute(self.warehouse, "drop schema quarantine cascade; create schema quarantine")
         return run_gate(self.warehouse, suite, run_id="r1")
 

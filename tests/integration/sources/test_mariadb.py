@@ -43,7 +43,7 @@ def forget(warehouse: Warehouse, source: str) -> None:
         for name in (raw, f"{raw}_staging"):
             connection.execute(sa.text(f"drop schema if exists {name} cascade"))
         connection.execute(sa.text(f"create schema {raw}"))
-        connection.execute(sa.text("drop table if exists ops.extraction_watermarks"))
+        connection.execute(sa.text("truncate ops.extraction_watermarks"))
 
 
 def rows(warehouse: Warehouse, source: str, table: str) -> list[dict]:

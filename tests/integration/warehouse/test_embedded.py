@@ -38,6 +38,21 @@ def postmaster(server: EmbeddedServer) -> psutil.Process:
     return psutil.Process(int((server.data / "postmaster.pid").read_text().splitlines()[0]))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another user")
+def test_parent_folders_are_opened_for_passing_through_only(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    home = closed / "home" / "warehouse"
+    home.mkdir(parents=True)
+    for folder in (closed, home.parent, home):
+        folder.chmod(0o700)
+    server = EmbeddedServer(home)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.start()
+        assert one(server) == 1
+    assert [oct(folder.stat().st_mode & 0o777) for folder in (closed, home.parent, home)] == ["0o701"] * 3
+
+
 def test_it_survives_its_parent_clears_a_dead_lock_and_leaves_a_taken_port(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
