@@ -187,7 +187,7 @@ WOOCOMMERCE = [
 
     -- Carts left behind and orders in the bin are deleted for good.
     create temp table dropped on commit drop as
-    select id from wp_wc_orders where type = 'shop_order' and status in ('checkout-draft', 'trash')
+    select id from wp_wc_orders where type = 'shop_order' and status in ('wc-checkout-draft', 'trash')
     order by pg_temp.draw('drop', id::text), id limit 2;
     delete from wp_woocommerce_order_itemmeta where order_item_id in (
         select order_item_id from wp_woocommerce_order_items where order_id in (select id from dropped));

@@ -4,7 +4,7 @@
 
 create table wp_wc_orders (
     id bigint primary key,
-    status varchar(20),                  -- wc-pending, wc-processing, wc-on-hold, wc-completed, wc-cancelled, wc-refunded, wc-failed, checkout-draft, trash
+    status varchar(20),                  -- wc-pending, wc-processing, wc-on-hold, wc-completed, wc-cancelled, wc-refunded, wc-failed, wc-checkout-draft, trash
     currency varchar(10),
     type varchar(20),                    -- shop_order, shop_order_refund
     tax_amount numeric(26, 8),

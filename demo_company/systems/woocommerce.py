@@ -22,7 +22,7 @@ from demo_company.truth import Evidence, person_entities
 from demo_company.world import World
 
 FIRST_ORDER, FIRST_USER, FIRST_CUSTOMER, FIRST_PRODUCT = 10_001, 101, 1, 501
-_STATUS = ["checkout-draft", "wc-pending", "wc-processing", "wc-on-hold", "wc-completed", "wc-cancelled"]
+_STATUS = ["wc-checkout-draft", "wc-pending", "wc-processing", "wc-on-hold", "wc-completed", "wc-cancelled"]
 _STATUS += ["wc-refunded", "wc-failed", "trash"]
 _CAMPAIGNS = [  # source type, source, medium, campaign, referrer
     ("typein", "(direct)", None, None, None),

@@ -55,10 +55,22 @@ insert into raw_odoo.pos_order_line (id, order_id, product_id, qty, price_unit, 
 (406, 305, 60, 1, 500, 400, 500, null, null, null, '2026-01-18');
 
 insert into raw_woocommerce.wp_wc_orders (id, status, currency, type, tax_amount, total_amount, customer_id, billing_email, date_created_gmt, date_updated_gmt, parent_order_id, customer_note) values
-(499, 'checkout-draft', 'RUB', 'shop_order', 0, 900, 0, '', '2026-01-09 10:00', '2026-01-09 10:00', 0, null),
+(499, 'wc-checkout-draft', 'RUB', 'shop_order', 0, 900, 0, '', '2026-01-09 10:00', '2026-01-09 10:00', 0, null),
 (500, 'wc-completed', 'RUB', 'shop_order', 200, 1200, 0, 'anna@mail.example', '2026-01-10 10:00', '2026-01-12 09:30', 0, null),
 (501, 'wc-backorder', 'RUB', 'shop_order', 0, 300, 12, 'anna@mail.example', '2026-01-25 10:00', '2026-01-25 10:00', 0, null),
-(502, 'wc-completed', 'RUB', 'shop_order_refund', 0, -200, 0, null, '2026-01-13 10:00', '2026-01-13 10:00', 500, 'Скол');
+(502, 'wc-completed', 'RUB', 'shop_order_refund', 0, -200, 0, null, '2026-01-13 10:00', '2026-01-13 10:00', 500, 'Скол'),
+-- Of nobody known: an order given back whole with its shipping, one of which a fee was kept, one given back by amount,
+-- by a fee and by the price of goods that stay; statuses of other forms; an order that an employee began.
+(510, 'wc-refunded', 'RUB', 'shop_order', 0, 1300, 0, null, '2026-01-20 10:00', '2026-01-20 10:00', 0, null),
+(511, 'wc-completed', 'RUB', 'shop_order_refund', 0, -1300, 0, null, '2026-01-21 10:00', '2026-01-21 10:00', 510, null),
+(512, 'processing', 'RUB', 'shop_order', 0, 1000, 0, null, '2026-01-20 10:00', '2026-01-20 10:00', 0, null),
+(513, 'wc-completed', 'RUB', 'shop_order_refund', 0, -900, 0, null, '2026-01-21 10:00', '2026-01-21 10:00', 512, null),
+(514, 'wc-processing', 'RUB', 'shop_order', 0, 2000, 0, null, '2026-01-20 10:00', '2026-01-20 10:00', 0, null),
+(515, 'wc-completed', 'RUB', 'shop_order_refund', 0, -150, 0, null, '2026-01-21 10:00', '2026-01-21 10:00', 514, null),
+(516, 'wc-completed', 'RUB', 'shop_order_refund', 0, -50, 0, null, '2026-01-21 10:00', '2026-01-21 10:00', 514, null),
+(517, 'wc-completed', 'RUB', 'shop_order_refund', -20, -120, 0, null, '2026-01-21 10:00', '2026-01-21 10:00', 514, null),
+(520, 'auto-draft', 'RUB', 'shop_order', 0, 0, 0, null, '2026-01-20 10:00', '2026-01-20 10:00', 0, null),
+(521, 'checkout-draft', 'RUB', 'shop_order', 0, 70, 0, null, '2026-01-20 10:00', '2026-01-20 10:00', 0, null);
 insert into raw_woocommerce.wp_wc_order_addresses (id, order_id, address_type, first_name, last_name, email, phone) values
 (1, 500, 'billing', 'Anna', 'Orlova', 'anna@mail.example', '89160000001'),
 (2, 501, 'billing', 'Anna', 'Orlova', 'anna@mail.example', '89160000001');
@@ -67,10 +79,19 @@ insert into raw_woocommerce.wp_wc_order_operational_data (id, order_id, date_pai
 insert into raw_woocommerce.wp_wc_orders_meta (id, order_id, meta_key, meta_value) values
 (1, 500, '_pickup_location', 'Арбат'), (2, 500, '_wc_order_attribution_utm_source', 'vk');
 insert into raw_woocommerce.wp_woocommerce_order_items (order_item_id, order_item_name, order_item_type, order_id) values
-(900, 'Чайник', 'line_item', 500), (901, 'Чайник', 'line_item', 501);
+(900, 'Чайник', 'line_item', 500), (901, 'Чайник', 'line_item', 501),
+(910, 'Стул', 'line_item', 510), (911, 'Курьер', 'shipping', 510), (912, 'Стул', 'line_item', 511), (913, 'Курьер', 'shipping', 511),
+(914, 'Стул', 'line_item', 512), (915, 'Стул', 'line_item', 513), (916, 'Удержано', 'fee', 513),
+(917, 'Стул', 'line_item', 514), (918, 'Сборка', 'fee', 516), (919, 'Стул', 'line_item', 517);
 insert into raw_woocommerce.wp_woocommerce_order_itemmeta (meta_id, order_item_id, meta_key, meta_value) values
 (1, 900, '_sku', 'SKU-1'), (2, 900, '_qty', '1'), (3, 900, '_line_subtotal', '1 100,00'), (4, 900, '_line_total', '1000'), (5, 900, '_line_tax', '200'),
-(6, 901, '_sku', 'SKU-9'), (7, 901, '_qty', '1'), (8, 901, '_line_subtotal', '300'), (9, 901, '_line_total', '300');
+(6, 901, '_sku', 'SKU-9'), (7, 901, '_qty', '1'), (8, 901, '_line_subtotal', '300'), (9, 901, '_line_total', '300'),
+(10, 910, '_sku', 'SKU-7'), (11, 910, '_qty', '1'), (12, 910, '_line_total', '1000'), (13, 911, 'cost', '300'),
+(14, 912, '_sku', 'SKU-7'), (15, 912, '_qty', '-1'), (16, 912, '_line_total', '-1000'), (17, 912, '_refunded_item_id', '910'),
+(18, 913, 'cost', '-250'), (19, 913, 'total_tax', '-50'), (20, 913, '_refunded_item_id', '911'),
+(21, 914, '_qty', '1'), (22, 914, '_line_total', '1000'), (23, 915, '_qty', '-1'), (24, 915, '_line_total', '-1000'),
+(25, 916, '_line_total', '100'), (26, 917, '_qty', '1'), (27, 917, '_line_total', '2000'), (28, 918, '_line_total', '-50'),
+(29, 919, '_qty', '0'), (30, 919, '_line_total', '-100'), (31, 919, '_line_tax', '-20'), (32, 919, '_refunded_item_id', '917');
 insert into raw_woocommerce.wp_wc_customer_lookup (customer_id, user_id, username, first_name, last_name, email, date_registered, date_last_active) values
 (1, 12, 'anna', 'Anna', 'Orlova', 'anna@mail.example', '2025-05-01', '2026-01-25');
 

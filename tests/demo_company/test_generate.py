@@ -193,7 +193,7 @@ def test_the_systems_tell_one_story(query: Callable[[str], list[tuple]], claim: 
     ("what", "found"),
     [
         ("guests", "select 1 from wp_wc_orders where customer_id = 0 and type = 'shop_order'"),
-        ("carts", "select 1 from wp_wc_orders where status = 'checkout-draft'"),
+        ("carts", "select 1 from wp_wc_orders where status = 'wc-checkout-draft'"),
         ("trash", "select 1 from wp_wc_orders where status = 'trash'"),
         ("merged contacts", "select 1 from contacts where deleted = 1"),
         ("archived partners", "select 1 from res_partner where not active"),

@@ -37,10 +37,12 @@ source_rows as (
     select
         'sale_sale' as table_name,
         sales.id as row_id,
-        'orders' as contract,
+        case when sums.is_return then 'refunds' else 'orders' end as contract,
         'tryton:sale:' || sales.id as contract_row_id,
-        case when sums.is_return then 'refund_header' end as left_out,
-        coalesce(sales.total_amount_cache, sums.untaxed, 0) as amount
+        case when sums.is_return and sales.state in ('draft', 'quotation', 'cancelled') then 'planned' end
+            as left_out,
+        case when sums.is_return then -1 else 1 end
+        * coalesce(sales.total_amount_cache, sums.untaxed, 0) as amount
     from {{ source('tryton', 'sale_sale') }} as sales
     left join sums on sales.id = sums.sale
     where sales._deleted_at is null

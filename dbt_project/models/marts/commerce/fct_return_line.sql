@@ -43,6 +43,7 @@ select
     returns.return_channel,
     returns.store_id as return_store_id,
     returns.return_channel <> orders.order_channel as is_cross_channel,
+    returns.kind,
     returns.sku,
     returns.quantity,
     returns.amount,

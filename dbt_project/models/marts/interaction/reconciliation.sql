@@ -4,12 +4,15 @@
 -- at the source, a cart, another system's copy of an order that is there itself, a line whose order is not
 -- there (in quarantine, say).
 -- A contract that no mart reads yet (none) is reconciled with raw alone.
+-- refunds is no contract: a whole return as its source's header has it, whose lines in `returns` must add up
+-- to the header's amount, each by itself.
 -- Contract by contract: tables whose statistics are known are hashed, a union of all would be sorted.
 {% set contracts = [
     ('customer_records', 'source_record_id', none, 'bridge_customer_record'),
     ('interactions', 'interaction_id', none, 'fct_interaction'),
     ('cases', 'case_id', none, 'fct_contact_case'),
     ('returns', 'return_line_id', 'amount', 'fct_return_line'),
+    ('refunds', 'return_id', 'amount', none),
     ('orders', 'order_id', 'amount_total', 'fct_order'),
     ('order_lines', 'order_line_id', 'amount', 'fct_order_line'),
     ('survey_responses', 'response_id', none, none),
@@ -32,10 +35,20 @@ with order_reasons as (
 
 {% for contract, key, amount, mart in contracts %}
 quarantined_{{ contract }} as (
-    {{ quarantined_rows(contract, key) }}
+    {{ quarantined_rows('returns' if contract == 'refunds' else contract, key) }}
 ),
 
 {% endfor %}
+-- A return of which a line is in quarantine is left out like one of which all are.
+refunds as (
+    select returns.source_system, returns.return_id, sum(returns.amount) as amount
+    from {{ ref('returns') }} as returns
+    left join quarantined_refunds as quarantined
+        on returns.source_system = quarantined.source_system and returns.return_id = quarantined.row_id
+    where returns.deleted_at is null and quarantined.row_id is null
+    group by returns.source_system, returns.return_id
+),
+
 compared as (
     {% for contract, key, amount, mart in contracts %}
     select
@@ -44,7 +57,12 @@ compared as (
         source_rows.contract,
         'raw_to_contract' as stage,
         true as is_before,
+        {% if contract == 'refunds' -%}
+        contract_rows.{{ key }} is not null
+        and coalesce(source_rows.amount = contract_rows.amount, true) as is_after,
+        {%- else -%}
         contract_rows.{{ key }} is not null as is_after,
+        {%- endif %}
         case
             when source_rows.left_out is not null then source_rows.left_out
             when contract_rows.{{ key }} is null and quarantined.row_id is not null then 'quarantined'
@@ -52,7 +70,7 @@ compared as (
         source_rows.amount as amount_before,
         {{ 'contract_rows.' ~ amount if amount else 'cast(null as numeric)' }} as amount_after
     from {{ ref('source_rows') }} as source_rows
-    left join {{ ref(contract) }} as contract_rows
+    left join {{ contract if contract == 'refunds' else ref(contract) }} as contract_rows
         on
             source_rows.contract_row_id = contract_rows.{{ key }}
             and source_rows.source_system = contract_rows.source_system

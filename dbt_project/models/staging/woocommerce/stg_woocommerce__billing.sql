@@ -32,4 +32,4 @@ from {{ source('woocommerce', 'wp_wc_orders') }} as orders
 left join {{ source('woocommerce', 'wp_wc_order_addresses') }} as addresses
     on orders.id = addresses.order_id and addresses.address_type = 'billing' and addresses._deleted_at is null
 left join {{ ref('stg_woocommerce__order_attributes') }} as attributes on orders.id = attributes.order_id
-where orders.type = 'shop_order'
+where orders.type = 'shop_order' and not {{ is_unsaved_order('orders.status') }}

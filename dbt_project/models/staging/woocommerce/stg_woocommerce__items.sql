@@ -1,4 +1,5 @@
--- Order items, one row an item: WooCommerce keeps quantity and amounts as text in the item's meta.
+-- Order items, one row an item: WooCommerce keeps quantity and amounts as text in the item's meta. Amounts of
+-- shipping have other names there.
 with meta as (
     {{ pivot_meta(source('woocommerce', 'wp_woocommerce_order_itemmeta'), 'order_item_id', {
         '_product_id': 'product_id',
@@ -8,6 +9,8 @@ with meta as (
         '_line_total': 'line_total',
         '_line_tax': 'line_tax',
         'method_id': 'shipping_method',
+        'cost': 'cost',
+        'total_tax': 'total_tax',
         '_refunded_item_id': 'refunded_item_id',
     }) }}
 )
@@ -21,8 +24,10 @@ select
     meta.sku,
     {{ to_amount('meta.quantity') }} as quantity,
     {{ to_amount('meta.line_subtotal') }} as line_subtotal,
-    {{ to_amount('meta.line_total') }} as line_total,
-    {{ to_amount('meta.line_tax') }} as line_tax,
+    {{ to_amount("case items.order_item_type when 'shipping' then meta.cost else meta.line_total end") }}
+        as line_total,
+    {{ to_amount("case items.order_item_type when 'shipping' then meta.total_tax else meta.line_tax end") }}
+        as line_tax,
     meta.shipping_method,
     meta.refunded_item_id,
     items._deleted_at as deleted_at

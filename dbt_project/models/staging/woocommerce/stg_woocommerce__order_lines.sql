@@ -23,4 +23,4 @@ select
     items.deleted_at
 from items
 inner join {{ source('woocommerce', 'wp_wc_orders') }} as orders on items.order_id = orders.id
-where orders.type = 'shop_order'
+where orders.type = 'shop_order' and not {{ is_unsaved_order('orders.status') }}

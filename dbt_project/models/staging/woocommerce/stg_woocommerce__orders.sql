@@ -3,6 +3,14 @@ with shipping as (
     from {{ ref('stg_woocommerce__items') }}
     where item_type = 'shipping' and deleted_at is null
     group by order_id
+),
+
+-- Each with or without its prefix: in the shop by release and plug-in, in the dictionary as it was written.
+statuses as (
+    select {{ bare_status('source_status') }} as bare_status, min(status) as status
+    from {{ ref('statuses') }}
+    where source_system = 'woocommerce' and entity = 'order'
+    group by 1
 )
 
 select
@@ -44,9 +52,5 @@ left join {{ source('woocommerce', 'wp_wc_order_operational_data') }} as operati
     on orders.id = operations.order_id and operations._deleted_at is null
 left join {{ ref('stg_woocommerce__order_attributes') }} as attributes on orders.id = attributes.order_id
 left join shipping on orders.id = shipping.order_id
-left join {{ ref('statuses') }} as statuses
-    on
-        statuses.source_system = 'woocommerce'
-        and statuses.entity = 'order'
-        and orders.status = statuses.source_status
-where orders.type = 'shop_order'
+left join statuses on {{ bare_status('orders.status') }} = statuses.bare_status
+where orders.type = 'shop_order' and not {{ is_unsaved_order('orders.status') }}

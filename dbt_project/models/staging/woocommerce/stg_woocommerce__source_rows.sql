@@ -3,33 +3,27 @@ with item_amounts as (
     {{ pivot_meta(source('woocommerce', 'wp_woocommerce_order_itemmeta'), 'order_item_id', {
         '_line_total': 'line_total',
         '_line_tax': 'line_tax',
+        'cost': 'cost',
+        'total_tax': 'total_tax',
     }) }}
-),
-
-refunds_with_lines as (
-    select distinct order_id from {{ source('woocommerce', 'wp_woocommerce_order_items') }}
-    where order_item_type = 'line_item' and _deleted_at is null
 ),
 
 source_rows as (
     select
         'wp_wc_orders' as table_name,
         orders.id as row_id,
-        case orders.type when 'shop_order_refund' then 'returns' else 'orders' end as contract,
+        case orders.type when 'shop_order_refund' then 'refunds' else 'orders' end as contract,
         case orders.type when 'shop_order_refund' then 'woocommerce:refund:' else 'woocommerce:order:' end
         || orders.id as contract_row_id,
         case
-            when orders.type = 'shop_order' then null
-            when orders.type <> 'shop_order_refund' then 'not_an_order'
-            -- Its lines are in the contract.
-            when lines.order_id is not null then 'refund_header'
+            when orders.type not in ('shop_order', 'shop_order_refund') then 'not_an_order'
+            when orders.type = 'shop_order' and {{ is_unsaved_order('orders.status') }} then 'unsaved_order'
         end as left_out,
         case
             when orders.type = 'shop_order_refund' then abs({{ to_amount('orders.total_amount') }})
             else {{ to_amount('orders.total_amount') }}
         end as amount
     from {{ source('woocommerce', 'wp_wc_orders') }} as orders
-    left join refunds_with_lines as lines on orders.id = lines.order_id
     where orders._deleted_at is null
     union all
     select
@@ -38,6 +32,7 @@ source_rows as (
         'customer_records' as contract,
         'order:' || orders.id as contract_row_id,
         case
+            when {{ is_unsaved_order('orders.status') }} then 'unsaved_order'
             when orders.customer_id > 0 then 'registered'
             when
                 coalesce(
@@ -75,22 +70,25 @@ source_rows as (
         case orders.type when 'shop_order_refund' then 'returns' else 'order_lines' end as contract,
         'woocommerce:item:' || items.order_item_id as contract_row_id,
         case
+            when orders.type = 'shop_order_refund' and items.order_item_type in ('shipping', 'fee') then null
             when items.order_item_type <> 'line_item' then 'no_product'
             when orders.id is null then 'no_order'
             when orders.type not in ('shop_order', 'shop_order_refund') then 'not_an_order'
+            when {{ is_unsaved_order('orders.status') }} then 'unsaved_order'
         end as left_out,
         case
-            when orders.type = 'shop_order_refund'
-                then abs(coalesce(
-                    {{ to_amount('amounts.line_total') }} + coalesce({{ to_amount('amounts.line_tax') }}, 0),
-                    {{ to_amount('orders.total_amount') }}
-                ))
-            else {{ to_amount('amounts.line_total') }} + coalesce({{ to_amount('amounts.line_tax') }}, 0)
+            when
+                orders.type = 'shop_order_refund'
+                and items.order_item_type in ('line_item', 'shipping', 'fee')
+                then
+                    -coalesce({{ to_amount('amounts.line_total') }}, {{ to_amount('amounts.cost') }}, 0)
+                    - coalesce({{ to_amount('amounts.line_tax') }}, {{ to_amount('amounts.total_tax') }}, 0)
+            when items.order_item_type = 'line_item'
+                then {{ to_amount('amounts.line_total') }} + coalesce({{ to_amount('amounts.line_tax') }}, 0)
         end as amount
     from {{ source('woocommerce', 'wp_woocommerce_order_items') }} as items
     left join {{ source('woocommerce', 'wp_wc_orders') }} as orders on items.order_id = orders.id
-    left join item_amounts as amounts
-        on items.order_item_id = amounts.order_item_id and items.order_item_type = 'line_item'
+    left join item_amounts as amounts on items.order_item_id = amounts.order_item_id
     where items._deleted_at is null
 )
 
