@@ -96,6 +96,8 @@ BREAKING: dict[str, dict[str, Rows]] = {
     "intermediate/returns": {
         "a return comes after its purchase": {"intermediate.returns": [{"returned_at": EARLY}]},
         "what is returned was bought": {"intermediate.returns": [{"order_id": "gone"}]},
+        "goods come back for money": {"intermediate.returns": [{"kind": "goods", "amount": -1}]},
+        "a return as a whole gives money back": {"intermediate.returns": [{"kind": "fee", "amount": -1}]},
         **contract("returns", "return"),
     },
     "intermediate/cases": {
