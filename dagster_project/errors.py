@@ -36,6 +36,10 @@ class WarehouseError(C360Error):
     """The warehouse cannot be reached or is not as it must be."""
 
 
+class WarehouseLocked(WarehouseError):
+    """A session holds what a statement needs; the problem names it."""
+
+
 class GateError(C360Error):
     """A gate stopped the data, or cannot be evaluated."""
 

@@ -16,8 +16,9 @@ from sqlalchemy.engine import URL, make_url
 
 from dagster_project.config import Settings, checked_url, source_contracts
 from dagster_project.errors import WarehouseError
-from dagster_project.warehouse import migrations, schema
+from dagster_project.warehouse import locks, migrations, schema
 from dagster_project.warehouse.embedded import EmbeddedServer
+from dagster_project.warehouse.failures import DRIVER_ERRORS
 
 DATABASE = "c360"
 
@@ -50,8 +51,12 @@ class Warehouse:
             connection = self.engine.connect()
         except sa.exc.OperationalError as error:
             raise unreachable(self.url, error) from error
-        with connection, connection.begin():
-            yield connection
+        try:
+            with connection, connection.begin():
+                yield connection
+        except DRIVER_ERRORS as error:
+            self._raise_if_locked(error)
+            raise
 
     def answers(self) -> bool:
         """Whether the server can be reached now."""
@@ -68,8 +73,18 @@ class Warehouse:
             connection = adbc.connect(self.libpq_url())
         except adbc.Error as error:
             raise unreachable(self.url, error) from error
-        with connection:
-            yield connection
+        try:
+            with connection:
+                yield connection
+        except DRIVER_ERRORS as error:
+            self._raise_if_locked(error)
+            raise
+
+    def _raise_if_locked(self, error: Exception) -> None:
+        """Raises WarehouseLocked, which names the sessions, where a statement waited in vain for a lock."""
+        if locks.is_lock_timeout(error):
+            with self.engine.connect() as connection:
+                raise locks.locked(connection) from error
 
     def read(self, query: str) -> pa.Table:
         """The query's rows as Arrow. Text columns come as large or plain strings, numerics as text: cast."""

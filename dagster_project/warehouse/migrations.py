@@ -15,10 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import psycopg
 import sqlalchemy as sa
 
-from dagster_project.errors import RefreshBusy, WarehouseError
+from dagster_project.errors import RefreshBusy, WarehouseError, WarehouseLocked
+from dagster_project.warehouse.locks import execute
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -30,17 +30,12 @@ LOCK_KEY = 360_003
 LOCK_TIMEOUT_MS = 800
 ATTEMPTS = 5
 PAUSE_S = 1.0
-LOCK_NOT_AVAILABLE = "55P03"
 
 _TABLE = """
 create schema if not exists ops;
 create table if not exists ops.schema_migrations (
     number integer primary key, name text not null, checksum text not null,
     applied_at timestamptz not null default now());
-"""
-_RELATIONS = """
-select array_agg(oid) from pg_class where relnamespace in (
-    select oid from pg_namespace where nspname in ('ops', 'identity', 'quarantine'))
 """
 
 
@@ -121,10 +116,10 @@ def apply(
     if not missing():
         return []
     connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    _run(connection, _TABLE)
+    execute(connection, _TABLE)
     todo = missing()  # another session may have been first
     for migration in todo:
-        _run(connection, migration.sql)
+        execute(connection, migration.sql)
         connection.execute(
             sa.text(
                 "insert into ops.schema_migrations (number, name, checksum) values (:number, :name, :checksum)"
@@ -144,7 +139,7 @@ def migrate(
     """Brings the warehouse to this version, a transaction for each migration; returns what was applied.
 
     refresh_lock_key: the advisory lock of a refresh, unless the caller holds it: nothing is migrated under a refresh.
-    Raises WarehouseError naming the sessions that hold a table which a migration changes, RefreshBusy.
+    Raises WarehouseLocked naming the sessions that hold a table which a migration changes, RefreshBusy.
     """
     with warehouse.begin() as connection:
         missing = pending(connection, known)
@@ -156,11 +151,11 @@ def migrate(
                     _begin(connection, refresh_lock_key)
                     done += apply(connection, known, migration)
                 break
-            except (psycopg.OperationalError, sa.exc.OperationalError) as error:
-                if getattr(getattr(error, "orig", error), "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                    raise
+            except WarehouseLocked as error:
                 if attempt == attempts:
-                    raise _blocked(warehouse, migration) from None
+                    raise WarehouseLocked(
+                        f"Migration {migration.label}: {error.problem}", error.remedy
+                    ) from None
             time.sleep(PAUSE_S)
     return done
 
@@ -174,23 +169,3 @@ def _begin(connection: sa.Connection, refresh_lock_key: int | None) -> None:
             "This version has to change the warehouse's tables, and a refresh is at work.",
             "Wait until the refresh has finished, and start again.",
         )
-
-
-def _blocked(warehouse: Opens, migration: Migration) -> WarehouseError:
-    with warehouse.begin() as connection:
-        holders = []
-        if connection.scalar(sa.text("select to_regproc('ops.lock_holders')")) is not None:
-            holders = list(connection.scalars(sa.text(f"select * from ops.lock_holders(({_RELATIONS}))")))
-    who = "; ".join(holders[:3]) or "a session that has ended"
-    return WarehouseError(
-        f"Migration {migration.label} waits for a table that is locked by {who}.",
-        "End that transaction (or the session: `select pg_terminate_backend(its number)`), and start again. "
-        "Migrations before this one are done; this one left nothing.",
-    )
-
-
-def _run(connection: sa.Connection, statements: str) -> None:
-    # Without parameters: the driver leaves every % as it is and takes several statements.
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.execute(statements)
