@@ -7,6 +7,7 @@ staging casts.
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,17 +15,30 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
 from dagster_project.sources.declaration import Files, Source, Table
+from dagster_project.sources.lines import (
+    LONGEST_ROW,
+    Form,
+    Sifted,
+    Unsplittable,
+    line_numbers,
+    plain,
+    sift,
+    survey,
+)
 from dagster_project.sources.naming import called, collisions
 from dagster_project.sources.reflect import Reflected
 
 BATCH_ROWS = 50_000
-# A row this long is no row of a business table; PostgreSQL and every step after would suffer from it.
-LONGEST_ROW = 1 << 20
 MOST_COLUMNS = 500
+# PostgreSQL keeps a row on one page of 8 kB; of each of its values at most about this much, the rest elsewhere.
+PAGE_BYTES, BYTES_ON_PAGE = 8_000, 24
+# JSON this deep is no record: PostgreSQL and Python give up on it, each at a depth of its own.
+DEEPEST = 500
 CONTENT_KEPT = 2_000  # characters of a rejected row
 FILE = "_file"  # the file that a row came with
 
@@ -59,6 +73,15 @@ TYPES: dict[str, tuple[str, sa.types.TypeEngine[Any], str, str]] = {
         "seconds since 1970",
     ),
 }
+# What a text that is JSON must not hold, for no step after could read it; _SUSPECT is quick and finds more.
+_HALF = r"\\u[dD][89a-fA-F]"
+_IS_JSON = "ltrim({0})[1] in ('{{', '[')"
+_SUSPECT = f"contains({{0}}, '\\u0000') or contains({{0}}, '\\ud') or contains({{0}}, '\\uD') or strlen({{0}}) > {DEEPEST}"
+_WITH_NUL = f"{_IS_JSON} and contains({{0}}, '\\u0000')"
+_WITH_HALF = f"{_IS_JSON} and regexp_matches({{0}}, '{_HALF}') and not json_valid({{0}})"
+_TOO_DEEP = f"case when {_IS_JSON} and strlen({{0}}) > {DEEPEST} then json_depth({{0}}) > {DEEPEST} end"
+_JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+
 Reject = tuple[str, int | None, str | None, list[str]]
 
 
@@ -87,6 +110,7 @@ class Delivery:
         self._database.unlink(missing_ok=True)
         self._sql = duckdb.connect(str(self._database))
         self._sql.execute("set memory_limit = '500MB'; set threads = 2; set TimeZone = 'UTC'")
+        self._sql.create_function("json_depth", _depth, ["VARCHAR"], "BIGINT")
         self._sql.execute(
             "create table rejects "
             "(table_name varchar, file varchar, line bigint, content varchar, reasons varchar[])"
@@ -110,13 +134,12 @@ class Delivery:
         Raises Refused; nothing of the file is kept then.
         """
         known = list(self._columns[table.name])
-        self._sql.execute("drop table if exists reject_errors; drop table if exists reject_scans")
         self._sql.execute("begin")
         try:
             self._sql.execute(
                 "create or replace temp table broken (line bigint, content varchar, reason varchar)"
             )
-            columns = _READERS[files.format](self._sql, path, files)
+            columns = _READERS[files.format](self._sql, path, files, table, lines_before)
             if files.columns and not lines_before and self._is_of_other_form():
                 raise Refused(f"none of its rows has the {len(columns)} columns that are declared")
             if files.hash_as and columns:
@@ -124,12 +147,13 @@ class Delivery:
                 self._sql.execute(f"alter table page add column {_name(files.hash_as)} varchar")
                 self._sql.execute(f"update page set {_name(files.hash_as)} = {hashed}")
                 columns = [*columns, files.hash_as]
-            self._sql.execute("update broken set line = line + ?", [lines_before])
             taken = self._take(table, columns, origin)
             self._sql.execute("commit")
         except Exception as error:
             self._sql.execute("rollback")
             self._columns[table.name] = known
+            if isinstance(error, Unsplittable):
+                raise Refused(str(error)) from None
             if isinstance(error, duckdb.Error):  # its words may quote a row
                 raise Refused(f"it is no readable {files.format} ({type(error).__name__})") from error
             raise
@@ -208,7 +232,17 @@ class Delivery:
                 raise Refused(f"it has no column {', '.join(lacking)}")
             self._widen(table, columns)
             without_key = " or ".join(f"coalesce(trim({_name(c)}), '') = ''" for c in table.key)
-            with_nul = " or ".join(f"coalesce(contains({_name(c)}, chr(0)), false)" for c in columns)
+            with_nul = _first_of(columns, "contains({0}, chr(0))", "a NUL character in {0}")
+            sizes = [f"coalesce(strlen({_name(c)}), 0)" for c in columns]
+            too_large = (
+                f"case when {' + '.join(sizes)} > {LONGEST_ROW} then 'longer than {LONGEST_ROW:,} bytes' end"
+            )
+            if len(columns) * BYTES_ON_PAGE > PAGE_BYTES:
+                on_page = " + ".join(f"least({size} + 1, {BYTES_ON_PAGE})" for size in sizes)
+                too_large += (
+                    f", case when {on_page} > {PAGE_BYTES} then "
+                    f"'{len(columns)} values that do not fit on a page of the warehouse ({PAGE_BYTES:,} bytes)' end"
+                )
             typed = {c: TYPES[kind] for c, kind in _types(table).items() if c in columns}
             values = {c: typed[c][2].format(f"trim({_name(c)})") if c in typed else _name(c) for c in columns}
             unread = "".join(
@@ -220,10 +254,11 @@ class Delivery:
                 f"""
                 create or replace temp table judged as select *, list_filter([
                     case when {without_key} then {_text(f"no {', '.join(table.key)}")} end,
-                    case when {with_nul} then 'a NUL character' end{unread}
+                    {with_nul}, {too_large}{unread}
                 ], lambda reason: reason is not null) as _reasons from page
                 """
             )
+            self._judge_json(columns)
             names = ", ".join(map(_name, columns))
             self._sql.execute(
                 f"insert into {_name(table.name)} ({names}, {FILE}) "
@@ -243,6 +278,32 @@ class Delivery:
             self._ask(
                 f"select count(*) from rejects where table_name = {_text(table.name)} and file = {_text(origin)}"
             ),
+        )
+
+    def _judge_json(self, columns: Sequence[str]) -> None:
+        """Adds to `judged` what is wrong with values that are JSON. Few have what may be wrong: only they are parsed."""
+        suspect = " or ".join(_SUSPECT.format(_name(c)) for c in columns)
+        self._sql.execute(
+            f"create or replace temp table suspects as select rowid as _row, {', '.join(map(_name, columns))} "
+            f"from judged where {suspect}"
+        )
+        if not self._ask("select count(*) from suspects"):
+            return
+        reasons = ", ".join(
+            (
+                _first_of(columns, _WITH_NUL, "a NUL character in {0}"),
+                _first_of(
+                    columns, _WITH_HALF, "half a character (a surrogate without its other half) in {0}"
+                ),
+                _first_of(columns, _TOO_DEEP, f"JSON nested deeper than {DEEPEST} in {{0}}"),
+            )
+        )
+        self._sql.execute(
+            f"""
+            update judged set _reasons = _reasons || found.reasons from (
+                select _row, list_filter([{reasons}], lambda reason: reason is not null) as reasons from suspects
+            ) as found where judged.rowid = found._row and len(found.reasons) > 0
+            """
         )
 
     def _widen(self, table: Table, columns: Sequence[str]) -> None:
@@ -273,19 +334,39 @@ def _types(table: Table) -> Mapping[str, str]:
     return table.files.types if table.files else {}
 
 
-def _read_csv(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+def _read_csv(
+    sql: duckdb.DuckDBPyConnection, path: Path, files: Files, table: Table, lines_before: int
+) -> list[str]:
     columns = _columns(files.columns or _header(path, files), files.rename)
     types = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in columns)
-    sql.execute(
-        f"""
-        create or replace temp table page as select * from read_csv(
-            ?, columns = {{{types}}}, auto_detect = false, header = {not files.columns}, delim = ?, quote = ?,
-            escape = ?, null_padding = {files.short_rows}, new_line = '\\n', strict_mode = true,
-            store_rejects = true, max_line_size = {LONGEST_ROW})
-        """,
-        [str(path), files.delimiter, files.quote, files.quote],
-    )
-    _keep_broken(sql)
+    keys = tuple(columns.index(name) for name in table.key if name in columns)
+    form = Form(files.delimiter, files.quote, len(columns), keys or (0,))
+
+    def scan() -> int:
+        _forget_broken(sql)
+        sql.execute(
+            f"""
+            create or replace temp table page as select * from read_csv(
+                ?, columns = {{{types}}}, auto_detect = false, header = {not files.columns}, delim = ?, quote = ?,
+                escape = ?, null_padding = {files.short_rows}, new_line = '\\n', strict_mode = true,
+                store_rejects = true, max_line_size = {LONGEST_ROW})
+            """,
+            [str(path), files.delimiter, files.quote, files.quote],
+        )
+        return _count(sql, "page") + _count_broken(sql) + (not files.columns)
+
+    found = survey(path, files.quote)
+    sifted = plain(found, form) if found.is_plain else sift(path, form, lines_before + 1)
+    records = scan()
+    if (
+        records < sifted.records and found.is_plain
+    ):  # a line with an even number of quotes may open a value too
+        sifted = sift(path, form, lines_before + 1)
+        records = scan()
+    if not files.columns and sifted.dropped and sifted.dropped[0].first == 1:
+        raise Refused("its header cannot be read")
+    _refuse_lost(sifted.records, records)
+    _keep_broken(sql, path, sifted, lines_before)
     return columns
 
 
@@ -303,8 +384,13 @@ def _header(path: Path, files: Files) -> list[str]:
         raise Refused("its header cannot be read") from None
 
 
-def _read_jsonl(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+def _read_jsonl(
+    sql: duckdb.DuckDBPyConnection, path: Path, files: Files, table: Table, lines_before: int
+) -> list[str]:
+    found = survey(path)
+    sifted = plain(found, Form()) if found.is_plain else sift(path, Form(), lines_before + 1)
     # A line is one text first, so that a broken one spoils no other; no JSON holds the delimiter 0x01.
+    _forget_broken(sql)
     sql.execute(
         f"""
         create or replace temp table lines as
@@ -313,12 +399,29 @@ def _read_jsonl(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> lis
         from read_csv(
             ?, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false, delim = '\x01', quote = '',
             escape = '', new_line = '\\n', store_rejects = true, max_line_size = {LONGEST_ROW})
-        where trim(line) <> ''
         """,
         [str(path)],
     )
-    _keep_broken(sql)
-    sql.execute("insert into broken select null, line, 'not a JSON object' from lines where not is_object")
+    _refuse_lost(sifted.records, _count(sql, "lines") + _count_broken(sql))
+    lost = _keep_broken(sql, path, sifted, lines_before)
+    none = sql.execute(
+        "select number from lines where not is_object and trim(line) <> '' order by 1"
+    ).fetchnumpy()["number"]
+    if len(none):
+        # Its number among the lines that were read → the file's own.
+        among = none + np.searchsorted(lost - np.arange(1, len(lost) + 1), none, side="left")
+        given = pa.table({"number": none, "line": sifted.original(among) + lines_before})
+        sql.register("numbered", given)
+        sql.execute(
+            f"""
+            insert into broken select numbered.line, lines.line, case
+                when regexp_matches(lines.line, '{_HALF}') then 'not a JSON object: half a character, perhaps'
+                when starts_with(ltrim(lines.line), '[') then 'not a JSON object but a list: write an object a line'
+                else 'not a JSON object' end
+            from lines join numbered using (number)
+            """
+        )
+        sql.unregister("numbered")
     keys = [
         key
         for (key,) in sql.execute(
@@ -339,7 +442,9 @@ def _read_jsonl(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> lis
     return columns
 
 
-def _read_parquet(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> list[str]:
+def _read_parquet(
+    sql: duckdb.DuckDBPyConnection, path: Path, files: Files, table: Table, lines_before: int
+) -> list[str]:
     described = sql.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
     columns = _columns([name for name, *_ in described], files.rename)
     values = [
@@ -352,19 +457,64 @@ def _read_parquet(sql: duckdb.DuckDBPyConnection, path: Path, files: Files) -> l
     return columns
 
 
-_READERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Path, Files], list[str]]] = {
+_READERS: dict[str, Callable[[duckdb.DuckDBPyConnection, Path, Files, Table, int], list[str]]] = {
     "csv": _read_csv,
     "jsonl": _read_jsonl,
     "parquet": _read_parquet,
 }
 
 
-def _keep_broken(sql: duckdb.DuckDBPyConnection) -> None:
+def _forget_broken(sql: duckdb.DuckDBPyConnection) -> None:
+    sql.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+
+
+def _count(sql: duckdb.DuckDBPyConnection, table: str) -> int:
+    return sql.execute(f"select count(*) from {table}").fetchall()[0][0]  # type: ignore[no-any-return]
+
+
+def _count_broken(sql: duckdb.DuckDBPyConnection) -> int:
+    """Records that the reader rejected; one may be named several times."""
+    return _count(sql, "(select distinct line_byte_position from reject_errors)")
+
+
+def _refuse_lost(records: int, read: int) -> None:
+    """What is in the file, counted by itself, must be what the reader gave."""
+    if read < records:
+        raise Refused(
+            f"of its {records:,} records {records - read:,} were neither read nor rejected; write it anew"
+        )
+
+
+def _keep_broken(sql: duckdb.DuckDBPyConnection, path: Path, sifted: Sifted, lines_before: int) -> np.ndarray:
+    """Puts into `broken` what was taken out and what the reader rejected; the line numbers of the latter as they are now."""
     words = " ".join(f"when {_text(kind)} then {_text(reason)}" for kind, reason in REASONS.items())
-    sql.execute(
-        f"insert into broken select line, csv_line, case cast(error_type as varchar) {words} "
-        "else 'not a row: ' || lower(cast(error_type as varchar)) end from reject_errors"
+    named = sql.execute(
+        # The position counts from 1, and the blank lines before a record belong to it.
+        "select distinct line_byte_position as position, "
+        "line_byte_position - 1 + length(csv_line) - length(ltrim(csv_line, chr(10))) as byte from reject_errors "
+        "order by 1"
+    ).fetchnumpy()
+    lines = line_numbers(path, named["byte"])
+    taken = {
+        "line": pa.array([one.first for one in sifted.dropped], pa.int64()),
+        "content": pa.array([one.content.decode(errors="replace") for one in sifted.dropped], pa.string()),
+        "reason": pa.array([one.reason for one in sifted.dropped], pa.string()),
+    }
+    sql.register("taken", pa.table(taken))
+    sql.register(
+        "named", pa.table({"position": named["position"], "line": sifted.original(lines) + lines_before})
     )
+    sql.execute(
+        f"""
+        insert into broken select line, content, reason from taken union all
+        select named.line, csv_line, case cast(error_type as varchar) {words}
+            else 'not a row: ' || lower(cast(error_type as varchar)) end
+        from reject_errors join named on named.position = line_byte_position
+        """
+    )
+    sql.unregister("taken")
+    sql.unregister("named")
+    return np.unique(lines)
 
 
 def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
@@ -381,6 +531,20 @@ def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
 
 def _kept(content: str) -> str:
     return f"replace(left({content}, {CONTENT_KEPT}), chr(0), '')"
+
+
+def _first_of(columns: Sequence[str], condition: str, reason: str) -> str:
+    """SQL: the reason for the first of the columns for which the condition holds; null where it holds for none."""
+    cases = " ".join(f"when {condition.format(_name(c))} then {_text(reason.format(c))}" for c in columns)
+    return f"case {cases} end"
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets of a JSON text are nested; those in its strings count for nothing."""
+    bare = _JSON_STRING.sub(b"", text.encode())
+    signs = np.frombuffer(bare, np.uint8)
+    steps = np.isin(signs, [ord("["), ord("{")]).astype(np.int64) - np.isin(signs, [ord("]"), ord("}")])
+    return int(np.cumsum(steps).max(initial=0))
 
 
 def _name(name: str) -> str:

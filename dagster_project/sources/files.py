@@ -146,6 +146,7 @@ class Place:
                     file.encode()
                 except UnicodeEncodeError:
                     file, refused = file.encode(errors="backslashreplace").decode(), "its name is not UTF-8"
+                file, refused = _shown(file, refused)
                 stat = os.lstat(path)
                 if not refused:
                     stat = os.stat(path)
@@ -156,7 +157,8 @@ class Place:
             for info in self._bucket.get_file_info(fs.FileSelector(self._prefix, recursive=True)):
                 if info.type == fs.FileType.File:
                     file = info.path.removeprefix(self._prefix).lstrip("/")
-                    yield Found(file, info.size, _time(info.mtime_ns))
+                    shown, refused = _shown(file, None)
+                    yield Found(shown, info.size, _time(info.mtime_ns), refused)
         except FileNotFoundError as error:
             raise SourceError(
                 f"{self.source}: there is no {self._prefix}.", f"Mend {self.setting}."
@@ -439,6 +441,14 @@ def _is_utf8(copy: Path) -> bool:
         except UnicodeDecodeError:
             return False
     return True
+
+
+def _shown(file: str, refused: str | None) -> tuple[str, str | None]:
+    """A name as it may be stored and shown; one with control characters (a line end, a NUL) refuses its file."""
+    if file.isprintable():
+        return file, refused
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in file)
+    return shown, refused or "its name has a control character; give it another"
 
 
 def _time(nanoseconds: int) -> datetime:

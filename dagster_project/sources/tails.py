@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from dagster_project.sources.delivery import LONGEST_ROW, Refused
+from dagster_project.sources.delivery import Refused
+from dagster_project.sources.lines import LONGEST_ROW
 
 CHUNK_BYTES = 1 << 20
 

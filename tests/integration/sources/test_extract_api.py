@@ -365,7 +365,7 @@ def test_rows_that_are_none_are_rejected_and_the_rest_stands(
     done = load()["contacts"]
     assert (done.rows_loaded, done.rows_rejected) == (1, 2)
     assert ask(clean_warehouse, "select reasons from quarantine.amocrm__contacts__rejects order by 1") == [
-        (["a NUL character"],), (["no id"],),
+        (["a NUL character in name"],), (["no id"],),
     ]  # fmt: skip
 
 

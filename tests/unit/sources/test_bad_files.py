@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dagster_project.sources import Source, Table, files
+from dagster_project.sources import Source, Table, files, lines
 from dagster_project.sources.declaration import Files
-from dagster_project.sources.delivery import LONGEST_ROW, Delivery
+from dagster_project.sources.delivery import Delivery
+from dagster_project.sources.lines import LONGEST_ROW
 
 GOOD = {"csv": b"id,name,cost\ngood,Vera,1\n", "jsonl": b'{"id": "good", "name": "Vera", "cost": 1}\n'}
 HEADER = b"id,name,cost\n"
 LONG = b"x" * (LONGEST_ROW + 1)
+FORTY_MB = b"x" * 40_000_000  # more than the reader's whole buffer
 
 # What stands for: all rows read; rows beside rejected ones; a refused file.
 Rows = list[tuple[str | None, ...]]
@@ -29,6 +31,12 @@ Rows = list[tuple[str | None, ...]]
 
 def csv(*lines: bytes | str) -> bytes:
     return HEADER + b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
+
+
+def wide(short: bytes, long: bytes) -> bytes:
+    """480 columns: a row of short values, and one of values that a page of PostgreSQL cannot point to."""
+    names = b"".join(b",c%d" % number for number in range(477))
+    return HEADER.strip() + names + b"\n" + short + b",x" * 477 + b"\n" + long + (b"," + b"x" * 40) * 477
 
 
 def packed(plain: bytes, **members: bytes) -> bytes:
@@ -139,6 +147,10 @@ REJECTED: dict[str, tuple[str, bytes, Rows, str]] = {
     "a NUL in the key": ("a.csv", csv("1,Anna,2", b"2\x00,Boris,3"), ONE, "a NUL character"),
     "ten megabytes in a value": ("a.csv", csv("1,Anna,2", b"2," + b"x" * 10_000_000 + b",3"), ONE, "longer than"),
     "too long and quoted": ("a.csv", csv("1,Anna,2", b'2,"' + LONG + b'",3'), ONE, "longer than"),
+    "forty megabytes in a value": (
+        "a.csv", csv("1,Anna,2", b"2," + FORTY_MB + b",3"), ONE, "longer than 1,048,576 bytes: 40,000,004",
+    ),
+    "forty megabytes, quoted": ("a.csv", csv("1,Anna,2", b'2,"' + FORTY_MB + b'",3'), ONE, "longer than 1,048,576"),
     "no key": ("a.csv", csv("1,Anna,2", ",Boris,3"), ONE, "no id"),
     "a blank key": ("a.csv", csv("1,Anna,2", " ,Boris,3"), ONE, "no id"),
     "a quoted empty key": ("a.csv", csv("1,Anna,2", '"",Boris,3'), ONE, "no id"),
@@ -169,6 +181,26 @@ REJECTED: dict[str, tuple[str, bytes, Rows, str]] = {
     "HTML where JSON was": ("a.jsonl", b"<!DOCTYPE html>\n", [], "not a JSON object"),
     "a deep nest": ("a.jsonl", b'{"id":1,"name":"Anna","cost":2}\n' + b"[" * 100_000, ONE, "not a JSON object"),
     "only a list": ("a.jsonl", b'[{"id":1}]', [], "not a JSON object"),
+    "forty megabytes in an object": (
+        "a.jsonl", b'{"id":1,"name":"Anna","cost":2}\n{"id":2,"name":"' + FORTY_MB + b'"}\n', ONE, "longer than",
+    ),
+    "a list of forty megabytes": (
+        "a.jsonl", b'{"id":1,"name":"Anna","cost":2}\n["' + FORTY_MB + b'"]', ONE, "longer than 1,048,576 bytes: 40,000,004",
+    ),
+    "a deep nest that closes": (
+        "a.jsonl", b'{"id":1,"name":"Anna","cost":2}\n{"id":2,"name":' + b"[" * 100_000 + b"]" * 100_000 + b"}", ONE,
+        "JSON nested deeper than 500 in name",
+    ),
+    "a NUL, escaped, in a nest": (
+        "a.jsonl", b'{"id":1,"name":"Anna","cost":2}\n{"id":2,"name":["\\u0000"]}\n', ONE, "a NUL character in name",
+    ),
+    "half a surrogate pair in JSON in CSV": (
+        "a.csv", csv("1,Anna,2", '2,"[""\\ud800""]",3'), ONE, "half a character",
+    ),
+    "columns that fill more than a page": ("a.csv", wide(b"1,Anna,2", b"2,Boris,3"), ONE, "480 values that do not fit"),
+    "a megabyte in parquet": (
+        "a.parquet", parquet(id=["1", "2"], name=["Anna", "x" * (LONGEST_ROW + 1)], cost=["2", "3"]), ONE, "longer than",
+    ),
     "a NUL in parquet": (
         "a.parquet", parquet(id=["1", "2"], name=["Anna", "B\x00"], cost=["2", "3"]), ONE, "a NUL character",
     ),
@@ -345,6 +377,89 @@ def test_a_declared_encoding_delimiter_and_name(folder: Callable[..., Folder]) -
     assert without_good(it.read()[0]) == [("1", "Анна", "2,5"), ("2", "Борис", "3")]
     it.put("c.txt.csv", b"id;name;cost\n3;\x98;1\n")  # no letter of cp1251
     assert it.read()[2] == ["c.txt.csv: it is neither UTF-8 nor cp1251"]
+
+
+# What a file has → the rows, and each reject: its line and words of its reason.
+QUOTES: dict[str, tuple[bytes, list[str], list[tuple[int, str]]]] = {
+    "one that never closes": (
+        csv("1,A,2", '2,"B,3', *(f"{n},C,4" for n in range(3, 3000))), ["1", *map(str, range(3, 3000))],
+        [(3, "from line 3 to 3,000; the 2,997 after line 3 are read")],
+    ),
+    "one that closes in another's opening": (
+        csv("1,A,2", '2,"B,3', "3,C,4", '4,"D, E",5', "5,F,6"), ["1", "3", "4", "5"],
+        [(3, "from line 3 to 5; the 2 after line 3 are read")],
+    ),
+    "two, far apart": (
+        csv("1,A,2", '2,"B,3', *(f"{n},C,4" for n in range(3, 3000)), '3000,D",5', "3001,E,6"),
+        ["1", *map(str, range(3, 3002))], [(3, "closes only in line 3,001")],
+    ),
+    "one in each row": (
+        csv('1,"A,2', '2,"B,3', '3,"C,4'), [], [(2, "from line 2 to 3"), (3, "from line 3 to 4"), (4, "does not close")],
+    ),
+    "one after values of several lines": (
+        csv('1,"A\n\nB\nC",2', "", '2,"D,3', "3,E,4", "5,F", '6,"G\nH",7'), ["1", "3", "6"],
+        [(7, "from line 7 to 10; the 3"), (9, "fewer values")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", QUOTES)
+def test_lines_that_a_stray_quote_took_in_are_rows_of_their_own(
+    folder: Callable[..., Folder], case: str
+) -> None:
+    content, ids, expected = QUOTES[case]
+    it = folder("*.csv")
+    it.put("a.csv", content)
+    it.work.mkdir()
+    with Delivery(it.source, it.work) as delivery:
+        taken = delivery.add(it.source.tables[0], it.path / "a.csv", "a.csv", it.source.tables[0].files)
+        rows = [key for (key,) in delivery.keys(it.source.tables[0])]
+        rejects = sorted(
+            (line or 0, reasons) for _, line, _, reasons in delivery.rejects(it.source.tables[0])
+        )
+    assert (rows, taken.rejected) == (ids, len(expected))
+    for (line, reasons), (at, says) in zip(rejects, expected, strict=True):
+        assert line == at and says in reasons[0], reasons
+
+
+def test_a_value_of_several_lines_is_one_value(folder: Callable[..., Folder]) -> None:
+    it = folder("*.csv")
+    address = "Lenina 5, flat 3\n\nMoscow, Russia\nring twice, loudly"
+    it.put(
+        "a.csv",
+        csv(f'1,"{address}",2', f'2,Anna,"{address}"', f'"3\n","{address}",4', '"4","x ""y""\nz","5"'),
+    )
+    rows, rejected, refused = it.read()
+    assert (rejected, refused) == ([], [])
+    assert without_good(rows) == [
+        ("1", address, "2"), ("2", "Anna", address), ("3\n", address, "4"), ("4", 'x "y"\nz', "5"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_the_reader_drops_without_a_word_refuses_the_file(
+    folder: Callable[..., Folder], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    for limit in ("LONGEST_ROW", "LARGEST_WINDOW"):  # nothing is taken out beforehand
+        monkeypatch.setattr(lines, limit, 1 << 30)
+    it = folder(f"*.{form}")
+    it.put(
+        f"a.{form}",
+        csv("1,A,2", b"2," + FORTY_MB + b",3", "3,C,4")
+        if form == "csv"
+        else b'{"id":1}\n"' + FORTY_MB + b'"\n',
+    )
+    rows, rejected, (said,) = it.read()
+    assert (without_good(rows), rejected) == ([], [])
+    assert "1 were neither read nor rejected" in said
+
+
+def test_a_name_with_a_line_end_is_refused(folder: Callable[..., Folder]) -> None:
+    it = folder("*.csv")
+    it.put("a\n\x1b[31m.csv", csv("1,Anna,2"))
+    rows, _, refused = it.read()
+    assert without_good(rows) == []
+    assert refused == ["a\\n\\x1b[31m.csv: its name has a control character; give it another"]
 
 
 def test_links_that_lead_out_and_what_is_no_file_are_refused(
