@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 something must be mended (one line says what); 3 done and 
 newly put into quarantine.
 """
 
-import csv
 import json
 import os
 import subprocess
@@ -29,6 +28,7 @@ from dagster_project.commands.audit import audit
 from dagster_project.commands.decide import app as decide_app
 from dagster_project.commands.link import link
 from dagster_project.commands.review import review
+from dagster_project.commands.sql import sql
 from dagster_project.commands.train import train
 from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
@@ -46,6 +46,7 @@ app.command()(audit)
 app.command()(link)
 app.add_typer(decide_app, name="decide")
 app.command()(review)
+app.command()(sql)
 app.command()(train)
 app.command()(why)
 console = terminal(file=sys.stdout)  # a refresh redirects standard output while it runs
@@ -151,30 +152,6 @@ def customer(who: Annotated[str, typer.Argument(help="A phone, an e-mail or a cu
         raise typer.Exit(1)
     for card in cards:
         console.print_json(json.dumps(card, ensure_ascii=False, default=str))
-
-
-@app.command()
-def sql(query: Annotated[str, typer.Argument(help="One statement.")]) -> None:
-    """Runs a query on the warehouse; CSV on standard output."""
-    import psycopg
-
-    from dagster_project.warehouse import open_warehouse
-
-    warehouse = open_warehouse(load_settings())
-    with warehouse.begin() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        with driver.cursor() as cursor:
-            try:
-                cursor.execute(query)
-            except psycopg.Error as error:
-                said = str(error).strip().splitlines()[0]
-                raise ConfigError(f"The query failed: {said}.", "Mend the query.") from error
-            if cursor.description is None:
-                return
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow([column.name for column in cursor.description])
-            writer.writerows(cursor)
 
 
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -10,8 +10,8 @@ import dagster as dg
 
 from dagster_project.config import Settings, load_settings
 from dagster_project.warehouse import Warehouse, open_warehouse
+from dagster_project.warehouse.connect import bring_up_to_date
 from dagster_project.warehouse.lock import refresh_lock
-from dagster_project.warehouse.migrations import migrate
 
 
 class Environment(dg.ConfigurableResource):
@@ -38,5 +38,5 @@ class RefreshLock(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshLock"]:
         warehouse = open_warehouse(self.environment.settings)
         with refresh_lock(warehouse, f"Seamless 360 run {context.run_id}"):
-            migrate(warehouse)
+            bring_up_to_date(warehouse)
             yield self

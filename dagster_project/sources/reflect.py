@@ -157,7 +157,7 @@ def new_and_retyped(source: Source, reflected: Reflected, warehouse: Warehouse) 
                 raise SourceError(
                     f"{source.name}: column {name}.{column.name} was {before} and is now {now}.",
                     "Mend its type at the source; if the change is meant, run "
-                    f"`c360 sql 'drop table {schema.raw_schema(source.name)}.{name} cascade'`: it is read anew.",
+                    f"`c360 sql --write 'drop table {schema.raw_schema(source.name)}.{name} cascade'`: it is read anew.",
                 )
     return new
 

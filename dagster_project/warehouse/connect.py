@@ -132,8 +132,18 @@ def open_warehouse(settings: Settings, start: bool = True) -> Warehouse:
 def open_current(settings: Settings) -> Warehouse:
     """The configured warehouse, its tables as this version needs them. Not for a reader's role: it may migrate."""
     warehouse = open_warehouse(settings)
-    migrations.migrate(warehouse, refresh_lock_key=schema.REFRESH_LOCK_KEY)
+    bring_up_to_date(warehouse, refresh_lock_key=schema.REFRESH_LOCK_KEY)
     return warehouse
+
+
+def bring_up_to_date(warehouse: Warehouse, refresh_lock_key: int | None = None) -> None:
+    """Tables and privileges as this version needs them; a few cheap reads where they are so.
+
+    refresh_lock_key: that of a refresh, unless the caller holds it.
+    """
+    migrations.migrate(warehouse, refresh_lock_key=refresh_lock_key)
+    with warehouse.begin() as connection:
+        schema.grant_to_analyst(connection)
 
 
 def embedded_server(home: Path) -> EmbeddedServer:
@@ -152,11 +162,12 @@ def set_up(settings: Settings) -> None:
 
 
 def _ensure_database(warehouse: Warehouse, password: str) -> None:
-    database = warehouse.url.database or DATABASE
+    database, owner = warehouse.url.database or DATABASE, warehouse.url.username or schema.OWNER
     with warehouse.admin_engine("postgres").connect() as admin:
-        if schema.create_database(admin, database):
-            schema.create_roles(admin, database, password)
-    migrations.migrate(warehouse, refresh_lock_key=schema.REFRESH_LOCK_KEY)
+        is_new = schema.create_database(admin, database)
+        if is_new or not schema.owner_may_take_readers(admin, owner):
+            schema.create_roles(admin, database, owner, password)
+    bring_up_to_date(warehouse, schema.REFRESH_LOCK_KEY)
     with warehouse.begin() as connection:
         schema.prepare(connection, list(source_contracts()))
 

@@ -6,17 +6,21 @@ and the masked views of the marts (publish.py).
 
 from collections.abc import Iterable
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql as pgsql
 
+from dagster_project.errors import WarehouseError
 from dagster_project.warehouse import migrations
 
 # The advisory lock that a refresh holds from its first step to its last.
 REFRESH_LOCK_KEY = 360_360
 
 OWNER = "c360_owner"  # builds
+ANALYST = "c360_analyst"  # reads every layer, personal values included
 BI = "c360_bi"  # reads the marts, personal fields masked
 AGENT = "c360_agent"  # reads the customer card
+READERS = (ANALYST, BI, AGENT)
 
 STAGING, INTERMEDIATE, IDENTITY = "staging", "intermediate", "identity"
 MARTS_BUILD = "marts_build"  # unseen: dbt builds here, the gates look here
@@ -69,23 +73,94 @@ def forget_sources(connection: sa.Connection, sources: list[str]) -> None:
     prepare(connection, sources)
 
 
-def create_roles(admin: sa.Connection, database: str, owner_password: str | None) -> None:
-    """Makes the roles and gives `database` to the owner. `admin` may create roles. Idempotent.
+def owner_may_take_readers(connection: sa.Connection, owner: str) -> bool:
+    """Whether every role is there, and `owner` may take a reader's for a query."""
+    members = sa.text(
+        "select count(*) from pg_roles r, pg_roles o where r.rolname = any(:readers) and o.rolname = :owner "
+        "and pg_has_role(o.oid, r.oid, 'member')"
+    )
+    return connection.scalar(members, {"readers": list(READERS), "owner": owner}) == len(READERS)
 
-    Readers cannot log in until an administrator gives them a password.
+
+def may_take(connection: sa.Connection, role: str) -> bool:
+    """Whether `role` is there and the connection's role is a member of it."""
+    return bool(
+        connection.scalar(
+            sa.text("select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = :role"),
+            {"role": role},
+        )
+    )
+
+
+def create_roles(admin: sa.Connection, database: str, owner: str, owner_password: str | None) -> None:
+    """Makes the roles that are missing and gives `database` to the owner. Idempotent.
+
+    Readers cannot log in until an administrator gives them a password. Raises WarehouseError with the statements that
+    are to be run where `admin` may not.
     """
+    try:
+        _create_roles(admin, database, owner, owner_password)
+    except (sa.exc.ProgrammingError, psycopg.errors.InsufficientPrivilege) as error:
+        said = getattr(error, "orig", error)
+        if not isinstance(said, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise WarehouseError(
+            "C360_WAREHOUSE_ADMIN_URL names a role that may not make the warehouse's roles: "
+            f"{said.diag.message_primary}.",
+            f"Give it createrole and createdb, or let an administrator run: {how_to_make_roles(owner)}",
+        ) from None
+
+
+def how_to_make_roles(owner: str) -> str:
+    """SQL for an administrator: the readers' roles."""
+    return " ".join(f"create role {role} nologin; grant {role} to {owner};" for role in READERS)
+
+
+def _create_roles(admin: sa.Connection, database: str, owner: str, owner_password: str | None) -> None:
     existing = set(admin.scalars(sa.text("select rolname from pg_roles")))
-    for role in (OWNER, BI, AGENT):
+    for role in (owner, *READERS):
         if role not in existing:
-            admin.execute(sa.text(f"create role {role} nologin"))
+            _statement(admin, "create role {role} nologin", role=role)
     if owner_password:
-        create_login(admin, OWNER, owner_password)
-    admin.exec_driver_sql(f"alter role {OWNER} set timezone = 'UTC'")
-    admin.exec_driver_sql(f'alter database "{database}" owner to {OWNER}')
+        create_login(admin, owner, owner_password)
+    # An administrator without superuser gives away only what it has a part in.
+    for role in (owner, *READERS):
+        if not may_take(admin, role):
+            _statement(admin, "grant {role} to current_user", role=role)
+    for role in READERS:
+        admin.exec_driver_sql(f'grant {role} to "{owner}"')
+    if admin.scalar(sa.text("select rolsuper from pg_roles where rolname = current_user")):
+        # Messages about locks say what a session does, and since when.
+        admin.exec_driver_sql(f'grant pg_read_all_stats to "{owner}"')
+    admin.exec_driver_sql(f"alter role \"{owner}\" set timezone = 'UTC'")
+    admin.exec_driver_sql(f'alter database "{database}" owner to "{owner}"')
     admin.exec_driver_sql(f'alter role {BI} in database "{database}" set search_path = {BI_VIEWS}, {MARTS}')
     # The owner grants on its schemas to the readers; the readers see nothing else.
     admin.exec_driver_sql(f'revoke all on database "{database}" from public')
-    admin.exec_driver_sql(f'grant connect on database "{database}" to {BI}, {AGENT}')
+    admin.exec_driver_sql(f'grant connect on database "{database}" to {", ".join(READERS)}')
+
+
+def grant_to_analyst(connection: sa.Connection) -> None:
+    """Lets the analyst read what the owner, whose connection it is, has made and will make. One query once that is so."""
+    if not may_take(connection, ANALYST) or connection.scalar(
+        sa.text(
+            "select exists (select from pg_default_acl d cross join aclexplode(d.defaclacl) x "
+            "where d.defaclrole = to_regrole(current_user::text) and d.defaclnamespace = 0 "
+            "and d.defaclobjtype = 'r' and x.grantee = to_regrole(:analyst))"
+        ),
+        {"analyst": ANALYST},
+    ):
+        return
+    owned = connection.scalars(
+        sa.text(
+            "select quote_ident(nspname) from pg_namespace where nspowner = to_regrole(current_user::text)"
+        )
+    ).all()
+    for name in owned:
+        connection.exec_driver_sql(f"grant usage on schema {name} to {ANALYST}")
+        connection.exec_driver_sql(f"grant select on all tables in schema {name} to {ANALYST}")
+    connection.exec_driver_sql(f"alter default privileges grant usage on schemas to {ANALYST}")
+    connection.exec_driver_sql(f"alter default privileges grant select on tables to {ANALYST}")
 
 
 def create_database(admin: sa.Connection, name: str, owner: str | None = None) -> bool:
