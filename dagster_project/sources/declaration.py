@@ -127,7 +127,10 @@ class Endpoint:
     rows        where an answer has its list, as `_embedded.contacts`; empty: it is the list
     params      sent with every request: page size, order, what to select
     paging      single: one answer has all; page: numbered from 1 until one is empty; link: `next` is where an
-                answer has the next page's URL; cursor: `next` is where it has what `page_param` sends for it
+                answer has the next page's URL; cursor: `next` is where it has what `page_param` sends for it;
+                keyset: `page_param` asks for rows after a key, and `next` is the field of a row that has it. Only
+                keyset is sure to miss none while records are edited: take it where the API can
+    total       where an answer says how many rows the list has: what came is compared with it
     since       the parameter that asks for what changed from the table's watermark on; none: read whole
     since_as    how that time is written
     """
@@ -137,8 +140,9 @@ class Endpoint:
     path: str
     rows: str = ""
     params: Mapping[str, str | int] = field(default_factory=dict)
-    paging: Literal["single", "page", "link", "cursor"] = "single"
+    paging: Literal["single", "page", "link", "cursor", "keyset"] = "single"
     next: str = ""
+    total: str = ""
     page_param: str = "page"
     since: str | None = None
     since_as: Literal["iso", "unix"] = "iso"
@@ -148,10 +152,12 @@ class Endpoint:
             raise ConfigError(
                 f"path {self.path!r} does not lie below the source's URL.", "Write api/v4/contacts."
             )
-        if self.paging in ("link", "cursor") and not self.next:
+        if self.paging in ("link", "cursor", "keyset") and not self.next:
             raise ConfigError(
                 f"paging {self.paging} of {self.path} without next.",
-                "Say where an answer names the next page.",
+                "Name the field of a row that has its key."
+                if self.paging == "keyset"
+                else "Say where an answer names the next page.",
             )
 
 

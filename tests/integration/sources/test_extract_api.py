@@ -1,6 +1,7 @@
 """Extraction from REST APIs into a real warehouse, against a server that behaves as amoCRM and Bitrix24 do."""
 
 import datetime as dt
+import gzip
 import json
 import threading
 import time
@@ -42,6 +43,9 @@ class Server:
     refresh_token: str = "first"
     wrong: list[Answer] = field(default_factory=list)
     loops: bool = False
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)  # one after each answer with rows
+    counts: bool = False
+    withheld: int = 0  # rows that are counted and never given
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, query: dict[str, str], token: str) -> Answer:
@@ -56,6 +60,8 @@ class Server:
         rows = [
             r for r in getattr(self, kind) if r["updated_at"] >= int(query.get("filter[updated_at][from]", 0))
         ]
+        order = next((name[6:-1] for name in query if name.startswith("order[")), "id")
+        rows.sort(key=lambda row: (row[order] is None, row[order]))
         page, size = int(query.get("page", 1)), int(query["limit"])
         assert size == 250
         part = rows[(page - 1) * size : page * size]
@@ -66,13 +72,24 @@ class Server:
             following = 1 if self.loops else page + 1
             parameters = "&".join(f"{k}={v}" for k, v in (query | {"page": str(following)}).items())
             links = {"next": {"href": f"http://127.0.0.1:{self.port}{path}?{parameters}"}}
-        return 200, {"_page": page, "_links": links, "_embedded": {kind: part}}, {}
+        total = {"total": len(rows) + self.withheld} if self.counts else {}
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        return 200, {"_page": page, "_links": links, "_embedded": {kind: part}} | total, {}
 
     def bitrix(self, query: dict[str, str]) -> Answer:
         assert (query["entityTypeId"], query["select[1]"]) == ("3", "fm")
-        start = int(query.get("start", 0))
-        answer = {"result": {"items": self.contacts[start : start + 50]}, "total": len(self.contacts)}
-        return 200, answer | ({"next": start + 50} if start + 50 < len(self.contacts) else {}), {}
+        start, after = int(query.get("start", 0)), int(query.get("filter[>id]", 0))
+        rows = [r for r in self.contacts if (r["id"] or 0) > after]
+        rows.sort(key=lambda row: row["updatedTime" if "order[updatedTime]" in query else "id"])
+        part = rows[max(start, 0) : max(start, 0) + 50]
+        answer: dict[str, Any] = {"result": {"items": part}}
+        if start >= 0:
+            answer["total"] = len(rows)
+            answer |= {"next": start + 50} if start + 50 < len(rows) else {}
+        if self.meanwhile and part:
+            self.meanwhile.pop(0)()
+        return 200, answer, {}
 
     def refresh(self, body: dict[str, str]) -> Answer:
         if (body["refresh_token"], body["client_secret"]) != (self.refresh_token, "s3cret"):
@@ -174,7 +191,8 @@ def test_amocrm_is_read_page_by_page_and_then_what_changed(
     server.leads = [lead(1)]
     first = load()
     assert (first["contacts"].rows_at_source, first["contacts"].rows_loaded) == (600, 600)
-    assert server.asked.count("/api/v4/contacts") == 3
+    # Three pages, and the same again: it gives no total, and cannot be paged by key.
+    assert server.asked.count("/api/v4/contacts") == 6
     query = (
         "select name, custom_fields_values::json -> 0 -> 'values' -> 0 ->> 'value' from raw_amocrm.contacts "
         "where id = '7'"
@@ -249,9 +267,89 @@ def test_bitrix24_refuses_as_it_does(server: Server, load: Load, clean_warehouse
         assert "secret" not in str(error.value) and "\n" not in str(error.value)
     assert ask(clean_warehouse, "select to_regclass('raw_bitrix24.contacts')::text") == [(None,)]
     row = {"id": 1, "updatedTime": "2026-09-01T12:00:00+03:00"}
-    server.wrong = [(200, {"result": {"items": [row]}, "next": 50}, {})] * 2
-    with pytest.raises(SourceError, match="the same page again"):
+    for again, says in (
+        (row, "the same page again"),
+        (row | {"name": "x"}, r"does not keep to filter\[>id\]"),
+    ):
+        server.wrong = [(200, {"result": {"items": [given]}}, {}) for given in (row, again)]
+        with pytest.raises(SourceError, match=says):
+            load(load_source("bitrix24"), WEBHOOK)
+    server.wrong = [(200, {"result": {"items": [{"ID": 1, "updatedTime": row["updatedTime"]}]}}, {})]
+    with pytest.raises(SourceError, match=r"a row of crm.item.list has no id"):
         load(load_source("bitrix24"), WEBHOOK)
+
+
+def moved(row: dict[str, Any], **changes: object) -> Callable[[], None]:
+    return lambda: row.update(changes)
+
+
+def test_bitrix24_gives_every_record_while_others_are_edited(
+    server: Server, load: Load, clean_warehouse: Warehouse
+) -> None:
+    server.contacts = [
+        {"id": number, "updatedTime": f"2026-09-01T12:{number // 60:02}:{number % 60:02}+03:00"}
+        for number in range(1, 131)
+    ]
+    later = {"updatedTime": "2026-09-02T12:00:00+03:00"}
+
+    def edit() -> None:  # two of the first page are edited, one is deleted
+        server.contacts[2].update(later)
+        server.contacts[3].update(later)
+        del server.contacts[10]
+
+    server.meanwhile = [edit]
+    load(load_source("bitrix24"), WEBHOOK)
+    read = {int(key) for (key,) in ask(clean_warehouse, "select id from raw_bitrix24.contacts")}
+    assert read == set(range(1, 131))
+
+
+def test_amocrm_gives_every_record_while_others_are_edited_and_deleted(
+    server: Server, load: Load, clean_warehouse: Warehouse
+) -> None:
+    server.contacts = [contact(number, NOW + number) for number in range(1, 601)]
+    server.leads = [lead(1)]
+
+    def edit() -> None:
+        for row in server.contacts[2:4]:
+            row["updated_at"] = NOW + 10_000
+        del server.contacts[10:12]  # two of the next page take their places
+
+    server.meanwhile = [edit]
+    load()
+    read = {int(key) for (key,) in ask(clean_warehouse, "select id from raw_amocrm.contacts")}
+    assert read == set(range(1, 601))
+    # Three pages, thrice: the second reading brought two, the third nothing new.
+    assert server.asked.count("/api/v4/contacts") == 9
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_list_that_moves_is_read_again_and_refused_if_it_never_stops(
+    server: Server, load: Load, clean_warehouse: Warehouse, counts: bool
+) -> None:
+    params = {"limit": 250, "order[updated_at]": "asc"}
+    paged = Endpoint("api/v4/contacts", "_embedded.contacts", params, "page", total="total" if counts else "")
+    source = Source(
+        "testapi", "other", "An API", (Table("people", ("id",), ("name",), deletes="kept", endpoint=paged),)
+    )
+    server.contacts, server.counts = [contact(number, NOW + number) for number in range(1, 601)], counts
+    later = iter(range(1_000, 100_000))
+
+    def edit() -> None:
+        for row in sorted(server.contacts, key=lambda row: row["updated_at"])[:2]:
+            row["updated_at"] = NOW + next(later)
+
+    server.meanwhile = [edit]
+    load(source)
+    assert ask(clean_warehouse, "select count(*) from raw_testapi.people") == [(600,)]
+    assert server.asked.count("/api/v4/contacts") == (8 if counts else 12)
+
+    def hide() -> None:  # each reading lacks others
+        server.contacts = [contact(n) for n in range(next(later) * 1_000, next(later) * 1_000 + 300)]
+
+    server.meanwhile, server.withheld = [] if counts else [hide] * 40, 5
+    with pytest.raises(SourceError, match="was read 4 times, and") as error:
+        load(source)
+    assert "Page it by key" in str(error.value)
 
 
 def test_what_the_apis_send_passes_their_gates_and_what_is_wrong_does_not(
@@ -316,6 +414,15 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     "a text": ((200, "x", {}), "no list at _embedded.contacts"),
     "a right that is missing": ((403, {}, {}), "answers 403"),
     "a path that is missing": ((404, b"<html>", {}), "answers 404"),
+    "JSON too deep": ((200, b'{"a":' * 50_000, {}), "nested too deep"),
+    "a next that is a number": (
+        (200, {"_embedded": {"contacts": [contact(1)]}, "_links": {"next": {"href": 7}}}, {}),
+        "at _links.next.href is no address but a int",
+    ),
+    "more than is read": (
+        (200, gzip.compress(b'{"x": "' + b" " * (130 << 20) + b'"}', 1), {"Content-Encoding": "gzip"}),
+        "larger than 128 MB unpacked",
+    ),
     "a column that is missing": (
         (200, {"_embedded": {"contacts": [{"id": 1}]}}, {}),
         "no column updated_at, name",
@@ -361,11 +468,15 @@ def test_a_server_that_is_not_there(
 def test_rows_that_are_none_are_rejected_and_the_rest_stands(
     server: Server, load: Load, clean_warehouse: Warehouse
 ) -> None:
-    server.contacts = [contact(1), contact(2) | {"id": None}, contact(3) | {"name": "a\x00b"}]
+    server.contacts = [
+        contact(1), contact(2) | {"id": None}, contact(3) | {"name": "a\x00b"}, contact(4) | {"name": "\ud83d"},
+        contact(5) | {"name": "x" * 40_000_000},
+    ]  # fmt: skip
     done = load()["contacts"]
-    assert (done.rows_loaded, done.rows_rejected) == (1, 2)
+    assert (done.rows_loaded, done.rows_rejected) == (1, 4)
     assert ask(clean_warehouse, "select reasons from quarantine.amocrm__contacts__rejects order by 1") == [
-        (["a NUL character in name"],), (["no id"],),
+        (["a NUL character in name"],), (["longer than 1,048,576 bytes: 40,000,183"],), (["no id"],),
+        (["not a JSON object: half a character, perhaps"],),
     ]  # fmt: skip
 
 
