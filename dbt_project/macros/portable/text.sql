@@ -17,6 +17,24 @@
     substring({{ column }} from '{{ pattern }}')
 {%- endmacro %}
 
+{#- The part of `column` with this number, of those that `separator` divides; empty where there is none. -#}
+{% macro part_of(column, separator, number) -%}
+    {{ return(adapter.dispatch('part_of')(column, separator, number)) }}
+{%- endmacro %}
+
+{% macro default__part_of(column, separator, number) -%}
+    split_part({{ column }}, '{{ separator }}', {{ number }})
+{%- endmacro %}
+
+{#- `column` without what of it matches the POSIX expression `pattern`. -#}
+{% macro without_end(column, pattern) -%}
+    {{ return(adapter.dispatch('without_end')(column, pattern)) }}
+{%- endmacro %}
+
+{% macro default__without_end(column, pattern) -%}
+    regexp_replace({{ column }}, '{{ pattern }}', '')
+{%- endmacro %}
+
 {#- Whether `column` matches the POSIX expression `pattern`. -#}
 {% macro matches(column, pattern) -%}
     {{ return(adapter.dispatch('matches')(column, pattern)) }}

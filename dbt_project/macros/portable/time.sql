@@ -56,3 +56,23 @@
 {% macro default__from_unix(column) -%}
     to_timestamp(cast({{ column }} as double precision))
 {%- endmacro %}
+
+{#-
+How many seconds before `to_utc` a time without zone, written in `zone`, may have been as well: those by which the
+clock was set back, in the hour that repeats; 0 at any other time.
+-#}
+{% macro repeated_seconds(column, zone) -%}
+    {{ return(adapter.dispatch('repeated_seconds')(column, zone)) }}
+{%- endmacro %}
+
+{% macro default__repeated_seconds(column, zone) -%}
+    {%- set late = to_utc(column, zone) -%}
+    {#- Three hours before, the zone had the offset from before the change. -#}
+    {%- set back = "((" ~ late ~ " - interval '3 hours') at time zone '" ~ zone ~ "' + interval '3 hours' - cast(" ~ column ~ " as timestamp))" -%}
+    case
+        when {{ back }} <= interval '0' then 0
+        when ({{ late }} - {{ back }}) at time zone '{{ zone }}' = cast({{ column }} as timestamp)
+            then cast(extract(epoch from {{ back }}) as bigint)
+        when {{ column }} is not null then 0
+    end
+{%- endmacro %}

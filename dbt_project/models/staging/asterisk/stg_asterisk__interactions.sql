@@ -2,11 +2,7 @@ select
     'asterisk:cdr:' || call_id as interaction_id,
     'asterisk' as source_system,
     'number:' || outside_number as source_record_id,
-    case
-        when outside_number is not null then null
-        when direction = 'internal' then 'internal_call'
-        else 'anonymous_caller'
-    end as no_record_reason,
+    no_record_reason,
     started_at as occurred_at,
     ended_at,
     'phone' as channel,
