@@ -1,11 +1,11 @@
 """One gate: a suite run on what a step has just written, and what follows from it.
 
-Belongs here: which rows are judged, the order (row rules, quarantine, checks), the outcome.
+Belongs here: which rows are validated, the order (row rules, quarantine, checks), the outcome.
 Does not belong here: Great Expectations (expect.py), moving rows (quarantine.py), Dagster.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from dagster_project.config import source_contracts
 from dagster_project.errors import GateError
 from dagster_project.quality import expect, ledger, quarantine
-from dagster_project.quality.expect import Judgement
+from dagster_project.quality.expect import PLACE, RuleResult
+from dagster_project.quality.metrics import Rows
 from dagster_project.quality.quarantine import LOAD_ID, Moves, Place
 from dagster_project.quality.suites import Expectation, Severity, Suite
 from dagster_project.warehouse import Warehouse
@@ -84,17 +85,22 @@ class _Run:
     suite: Suite
     place: Place
     run_id: str
-    columns: dict[str, str]  # name → type, as PostgreSQL writes it
-    relation: int | None
-    condition: str  # the rows that are judged, on alias t
-    rows: int
-    pending: int  # quarantined rows that are judged again with them
+    state: ledger.TableState
     is_rebuilt: bool
     has_loads: bool
-    load_id: str | None
+    condition: str = "true"  # the rows that are validated, on alias t
+    rows: int = 0  # that meet it
+    in_table: int = 0
+    pending: int = 0  # quarantined rows that are validated again with them
+    loads: list[str] | None = None  # that the table has rows of
+    is_settled: bool = False  # what breaks row rules is not in the table, or no longer
     moves: Moves = field(default_factory=Moves)
     results: list[CheckResult] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return self.state.columns
 
     @property
     def table(self) -> str:
@@ -126,56 +132,54 @@ def run_gate(
     table: str | None = None,
     batch: Batch | None = None,
 ) -> GateOutcome:
-    """Judges schema.table by `suite`, moves bad rows to quarantine, writes ops.gate_results.
+    """Validates schema.table by `suite`, moves bad rows to quarantine, writes ops.gate_results.
 
-    schema, table: where the suite's table lies unless told. batch: new loads for layer raw, else the whole
+    schema, table: where the suite's table is, if elsewhere. batch: new loads for layer raw, else the whole
     table. Raises GateError for a suite that cannot be run, WarehouseError when the warehouse fails:
-    then nothing was judged and nothing moved.
+    then nothing was validated and nothing moved.
     """
     started = time.perf_counter()
     place = Place(schema or suite.schema, table or suite.table, suite.key)
     batch = batch or (Batch.NEW_LOADS if suite.layer == "raw" else Batch.WHOLE_TABLE)
     run = _open(warehouse, suite, place, run_id, batch)
-    if _is_usable(run) and not _judge_at_once(run):
-        _judge_rows(run)
-        _judge_table(run)
+    if _is_usable(run) and not _validate_at_once(run):
+        _validate_rows(run)
+        _validate_table(run)
     outcome = _outcome(run, started)
     with ledger.transaction(warehouse, suite) as connection:
+        if run.is_settled and not run.has_loads:
+            ledger.set_relation(connection, suite, run.state.relation or 0)
         ledger.append(connection, suite, [{"run_id": run_id, **asdict(result)} for result in run.results])
         if outcome.status is not Status.FAILED:
-            ledger.set_passed(connection, suite, run.load_id)
+            ledger.set_passed(connection, suite, run.loads)
     return outcome
 
 
 def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: Batch) -> _Run:
-    """Looks at the table and at how far it is gated, and decides which rows are judged."""
+    """Looks at the table and at how far it is gated, and decides which rows are validated."""
     with ledger.transaction(warehouse, suite) as connection:
-        mark = ledger.mark(connection, suite)
-        relation = connection.scalar(
-            sa.text("select to_regclass(:name)::oid::bigint"), {"name": place.relation}
-        )
+        state = ledger.look(connection, suite, place)
         run = _Run(
-            *(warehouse, suite, place, run_id, _columns(connection, relation), relation),
-            condition="true",
-            rows=0,
-            pending=0,
-            is_rebuilt=batch is Batch.WHOLE_TABLE and suite.layer != "raw" and relation != mark.relation,
+            *(warehouse, suite, place, run_id, state),
+            is_rebuilt=batch is Batch.WHOLE_TABLE
+            and suite.layer != "raw"
+            and state.relation != state.gated_relation,
             has_loads=suite.layer == "raw",
-            load_id=mark.load_id,
-            parameters=_parameters(),
+            parameters=parameters(),
         )
-        if relation is None or (run.has_loads and LOAD_ID not in run.columns):
+        if state.relation is None or (run.has_loads and LOAD_ID not in state.columns):
             return run
-        rules_changed = mark.rules is not None and mark.rules != suite.fingerprint
+        rules_changed = state.rules is not None and state.rules != suite.fingerprint
         if run.has_loads:
-            newest = connection.scalar(sa.text(f'select max("{LOAD_ID}") from {place.relation}'))
-            if batch is Batch.NEW_LOADS and not rules_changed:
-                run.condition = _loads_after(mark.load_id, newest)
-            run.load_id = max(filter(None, (mark.load_id, newest)), default=None)
-        run.rows = connection.scalar(
-            sa.text(f"select count(*) from {place.relation} t where {run.condition}")
-        )
-        if suite.row_rules:
+            counts = ledger.count_loads(connection, place)
+            run.loads = sorted(load for load in counts if load is not None)
+            run.in_table = sum(counts.values())
+            old = set() if rules_changed or batch is Batch.WHOLE_TABLE else state.loads
+            new = counts.keys() - old
+            run.rows = sum(counts[load] for load in new)
+            if len(new) < len(counts):
+                run.condition = _of_loads(new)
+        if suite.row_rules and state.has_quarantine:
             run.moves = Moves(known=quarantine.count(connection, place))
             # A table that dbt did not make anew lacks the rows that were moved out of it.
             if rules_changed if run.has_loads else not run.is_rebuilt:
@@ -183,39 +187,30 @@ def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: 
         return run
 
 
-def _parameters() -> dict[str, Any]:
+def parameters() -> dict[str, Any]:
     """What a suite's $PARAMETERs stand for: times in UTC, and the names of vars.sources."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     tomorrow = now + timedelta(days=1)
     return {"now": str(now), "tomorrow": str(tomorrow), "sources": sorted(source_contracts())}
 
 
-def _loads_after(load_id: str | None, newest: str | None) -> str:
-    """The rows of loads after `load_id`, up to `newest`; rows without a load are new."""
-
-    def literal(text: str) -> str:
-        return "'" + text.replace("'", "''") + "'"
-
-    if newest is None:
-        return "true"
-    later = f't."{LOAD_ID}" > {literal(load_id)} and ' if load_id else ""
-    return f'({later}t."{LOAD_ID}" <= {literal(newest)} or t."{LOAD_ID}" is null)'
+def _of_loads(loads: Iterable[str | None]) -> str:
+    """The condition, on alias t, for the rows of `loads`; None: of no load."""
+    named = ", ".join(_literal(load) for load in sorted(load for load in loads if load is not None))
+    conditions = [f't."{LOAD_ID}" in ({named})'] if named else []
+    if None in loads:
+        conditions.append(f't."{LOAD_ID}" is null')
+    return f"({' or '.join(conditions) or 'false'})"
 
 
-def _columns(connection: sa.Connection, relation: int | None) -> dict[str, str]:
-    rows = connection.execute(
-        sa.text(
-            "select attname, format_type(atttypid, null) as type from pg_attribute "
-            "where attrelid = cast(:relation as bigint) and attnum > 0 and not attisdropped"
-        ),
-        {"relation": relation or 0},
-    )
-    return {row.attname: row.type for row in rows}
+def _literal(text: str) -> str:
+    # SQLAlchemy takes a colon before a word for a parameter.
+    return "'" + text.replace("'", "''").replace(":", "\\:") + "'"
 
 
 def _is_usable(run: _Run) -> bool:
     """False, with the reason among the results, where no rule could be evaluated at all."""
-    if run.relation is None:
+    if run.state.relation is None:
         run.fail("the table does not exist")
         return False
     needed = [*run.suite.key, *([LOAD_ID] if run.has_loads else [])]
@@ -225,65 +220,86 @@ def _is_usable(run: _Run) -> bool:
     return not run.results
 
 
-def _judge_at_once(run: _Run) -> bool:
-    """Rules and checks with one question, as most tables most days need no more; True: that was all.
+def _validate_at_once(run: _Run) -> bool:
+    """Rules and checks in one scan, as most tables most days need no more; True: that was all.
 
-    False, with nothing done, where a row rule is broken, or rows that wait in quarantine may come back.
+    False, with nothing done but rows counted, where a row rule is broken, or quarantined rows may come back.
     """
     rules, checks = run.suite.row_rules, run.suite.checks
     missing = [e for e in (*rules, *checks) if not set(e.columns) <= run.columns.keys()]
-    if missing or run.pending or run.moves.known or not (rules and checks and run.rows):
+    if missing or run.pending or (run.has_loads and not run.rows):
+        if not run.has_loads:
+            run.rows = run.in_table = expect.validate(
+                run.warehouse, run.suite, (), _rows(run, run.place.rows(run.condition)), run.parameters
+            )[0]
         return False
-    query = f"select t.* from {run.place.relation} t where {run.condition}"
-    judgements = expect.judge(run.warehouse, run.suite, [*rules, *checks], query, run.parameters)
-    of_rows, of_table = judgements[: len(rules)], judgements[len(rules) :]
-    if not all(judgement.success for judgement in of_rows):
-        return False
+    rows, results = _validated(run, [*rules, *checks])
     if not run.has_loads:
-        with ledger.transaction(run.warehouse, run.suite) as connection:
-            ledger.set_relation(connection, run.suite, run.relation or 0)
-    run.results += [_row_result(run, judgement) for judgement in of_rows]
-    run.results += [_check_result(run, judgement) for judgement in of_table]
+        run.rows = run.in_table = rows
+    of_rows, of_table = results[: len(rules)], results[len(rules) :]
+    if not rows or not all(result.success for result in of_rows):
+        return False
+    _settle(run, of_rows)
+    run.results += [_row_result(run, result) for result in of_rows]
+    run.results += [_check_result(run, result) for result in of_table]
     return True
 
 
-def _judge_rows(run: _Run) -> None:
-    """Row rules: what breaks one is moved out, what is mended comes back."""
+def _validated(run: _Run, expectations: Sequence[Expectation]) -> tuple[int, list[RuleResult]]:
+    """The number of the batch's rows in the table, and `expectations` on them."""
+    query = f"select t.* from {run.place.relation} t where {run.condition}"
+    return expect.validate(
+        run.warehouse, run.suite, expectations, _rows(run, query, run.state.unique), run.parameters
+    )
+
+
+def _rows(run: _Run, query: str, unique: frozenset[frozenset[str]] = frozenset()) -> Rows:
+    return Rows(query, (PLACE, *run.columns), unique)
+
+
+def _validate_rows(run: _Run) -> None:
+    """Row rules: what breaks one is moved out, what no longer does comes back."""
     rules = _evaluable(run, run.suite.row_rules)
-    judgements: list[Judgement] = []
+    results: list[RuleResult] = []
     if rules and run.rows + run.pending:
         query = run.place.rows(run.condition)
         if run.pending:
             query += " union all " + run.place.pending_rows()
-        judgements = expect.judge(run.warehouse, run.suite, rules, query, run.parameters, with_places=True)
-    errors = [j for j in judgements if j.error]
-    for judgement in errors:
-        run.fail(_not_evaluated(run, judgement), judgement.expectation)
+        _, results = expect.validate(
+            run.warehouse, run.suite, rules, _rows(run, query), run.parameters, with_places=True
+        )
+    for result in results:
+        if result.error:
+            run.fail(_not_evaluated(run, result), result.expectation)
     if run.results:
-        return  # a rule that cannot be evaluated says nothing of the rows: none moves
+        return  # without one of the rules nobody knows which rows are bad: none moves
+    _settle(run, results)
+    run.results += [_row_result(run, result) for result in results]
+
+
+def _settle(run: _Run, results: Sequence[RuleResult]) -> None:
+    """Moves rows by the `results` of row rules, where there are any to move."""
     is_stale = run.moves.known and (run.is_rebuilt or run.pending or run.rows)
-    if is_stale or any(j.places for j in judgements):
+    if is_stale or any(result.places for result in results):
         with ledger.transaction(run.warehouse, run.suite) as connection:
             run.moves = quarantine.settle(
                 connection,
                 run.place,
-                judgements,
+                results,
                 condition=run.condition,
                 is_rebuilt=run.is_rebuilt,
-                rejudged=run.pending > 0,
+                revalidated=run.pending > 0,
                 has_loads=run.has_loads,
                 run_id=run.run_id,
             )
-            ledger.set_relation(connection, run.suite, run.relation or 0)
             if run.has_loads:
                 ledger.count_quarantined(connection, run.suite, run.place.quarantine)
-    elif not run.has_loads and run.suite.row_rules:
-        with ledger.transaction(run.warehouse, run.suite) as connection:
-            ledger.set_relation(connection, run.suite, run.relation or 0)
-    run.results += [_row_result(run, judgement) for judgement in judgements]
+            else:
+                ledger.set_relation(connection, run.suite, run.state.relation or 0)
+    run.is_settled = bool(run.suite.row_rules)
 
 
-def _judge_table(run: _Run) -> None:
+def _validate_table(run: _Run) -> None:
     """Checks, on the rows that are left; an empty table fails unless it may be empty."""
     left, in_table = _left(run)
     if not in_table and not run.suite.may_be_empty:
@@ -291,13 +307,14 @@ def _judge_table(run: _Run) -> None:
     checks = _evaluable(run, run.suite.checks)
     if not checks or not left:
         return
-    query = f"select t.* from {run.place.relation} t where {run.condition}"
-    for judgement in expect.judge(run.warehouse, run.suite, checks, query, run.parameters):
-        run.results.append(_check_result(run, judgement))
+    _, results = _validated(run, checks)
+    run.results += [_check_result(run, result) for result in results]
 
 
 def _left(run: _Run) -> tuple[bool, bool]:
     """Whether the batch, and whether the table, has rows after the quarantine took its own."""
+    if not (run.moves.new or run.moves.released):
+        return run.rows > 0, run.in_table > 0
     with ledger.transaction(run.warehouse, run.suite) as connection:
         row = connection.execute(
             sa.text(
@@ -320,14 +337,14 @@ def _evaluable(run: _Run, expectations: Sequence[Expectation]) -> list[Expectati
     return there
 
 
-def _not_evaluated(run: _Run, judgement: Judgement) -> str:
-    columns = ", ".join(f"{name} is {run.columns[name]}" for name in judgement.expectation.columns)
-    rule = judgement.expectation.rule
-    return f"'{rule}' cannot be evaluated ({judgement.error}{': ' if columns else ''}{columns})"
+def _not_evaluated(run: _Run, result: RuleResult) -> str:
+    columns = ", ".join(f"{name} is {run.columns[name]}" for name in result.expectation.columns)
+    rule = result.expectation.rule
+    return f"'{rule}' cannot be evaluated ({result.error}{': ' if columns else ''}{columns})"
 
 
-def _row_result(run: _Run, judgement: Judgement) -> CheckResult:
-    expectation, bad = judgement.expectation, len(judgement.places)
+def _row_result(run: _Run, result: RuleResult) -> CheckResult:
+    expectation, bad = result.expectation, len(result.places)
     of = run.rows + run.pending
     message = f"{run.table}.{expectation.column}: {bad} of {of} rows break '{expectation.rule}'"
     if bad:
@@ -337,16 +354,16 @@ def _row_result(run: _Run, judgement: Judgement) -> CheckResult:
     )
 
 
-def _check_result(run: _Run, judgement: Judgement) -> CheckResult:
-    expectation, failed = judgement.expectation, judgement.failed
+def _check_result(run: _Run, result: RuleResult) -> CheckResult:
+    expectation, failed = result.expectation, result.failed
     where = f"{run.table}.{expectation.column}" if expectation.columns else run.table
     rows = run.rows - run.moves.new
-    if judgement.error:
-        message = f"{run.table}: {_not_evaluated(run, judgement)}"
-    elif judgement.success:
+    if result.error:
+        message = f"{run.table}: {_not_evaluated(run, result)}"
+    elif result.success:
         message = f"{where}: '{expectation.rule}' holds"
-    elif judgement.figures:
-        message = f"{where}: {_sentences(run, judgement)}. The rule: {expectation.rule}"
+    elif result.figures:
+        message = f"{where}: {_sentences(run, result)}. The rule: {expectation.rule}"
     elif failed is None:
         message = f"{where}: '{expectation.rule}' does not hold"
     else:
@@ -355,8 +372,8 @@ def _check_result(run: _Run, judgement: Judgement) -> CheckResult:
         expectation.type,
         expectation.column,
         expectation.severity,
-        judgement.success,
-        judgement.error is not None,
+        result.success,
+        result.error is not None,
         rows,
         failed,
         0,
@@ -364,28 +381,28 @@ def _check_result(run: _Run, judgement: Judgement) -> CheckResult:
     )
 
 
-def _sentences(run: _Run, judgement: Judgement) -> str:
+def _sentences(run: _Run, result: RuleResult) -> str:
     """What a query's figures say: a sentence for each of its rows. Raises GateError for what is no figure."""
     lines = []
-    for row in judgement.figures[:FIGURES_SHOWN]:
+    for row in result.figures[:FIGURES_SHOWN]:
         shown = {}
         for name, value in row.items():
             if name != "source_system" and not isinstance(value, (int, float, Decimal)):
                 raise GateError(
-                    f"{run.suite.file}, expectations[{judgement.expectation.position}]: {name} is no number.",
+                    f"{run.suite.file}, expectations[{result.expectation.position}]: {name} is no number.",
                     "A query with meta.figures returns numbers, and source_system.",
                 )
             is_whole = not isinstance(value, str) and value == int(value)
             shown[name] = value if isinstance(value, str) else f"{value:,.{0 if is_whole else 3}f}"
         try:
-            lines.append(str(judgement.expectation.figures).format(**shown))
+            lines.append(str(result.expectation.figures).format(**shown))
         except (KeyError, IndexError):
             raise GateError(
-                f"{run.suite.file}, expectations[{judgement.expectation.position}]: meta.figures names a column "
+                f"{run.suite.file}, expectations[{result.expectation.position}]: meta.figures names a column "
                 "that the query does not return.",
                 f"It returns {', '.join(row)}.",
             ) from None
-    more = len(judgement.figures) - len(lines)
+    more = len(result.figures) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more else "")
 
 

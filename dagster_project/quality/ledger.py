@@ -6,24 +6,37 @@ Belongs here: schema ops' gated_loads and gate_results. Does not belong here: ro
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
+from dagster_project.quality.quarantine import LOAD_ID, Place
 from dagster_project.quality.suites import Suite
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.failures import broken_by_words
 from dagster_project.warehouse.schema import OPS
 
+TABLE = Path(__file__).with_name("table.sql")
+
 
 @dataclass(frozen=True)
-class Mark:
-    """How far a table is gated. All None: never."""
+class TableState:
+    """A gated table, and how far it is gated; `rules` and `gated_relation` are None where it never was.
 
-    load_id: str | None = None
-    rules: str | None = None
-    relation: int | None = None
+    columns: name → type, as PostgreSQL writes it. unique: sets of columns whose values an index keeps unique. loads:
+    those that passed.
+    """
+
+    relation: int | None
+    columns: Mapping[str, str]
+    unique: frozenset[frozenset[str]]
+    has_quarantine: bool
+    rules: str | None
+    gated_relation: int | None
+    loads: frozenset[str]
 
 
 @contextmanager
@@ -39,19 +52,43 @@ def transaction(warehouse: Warehouse, suite: Suite) -> Iterator[sa.Connection]:
         ) from None
 
 
-def mark(connection: sa.Connection, suite: Suite) -> Mark:
+def look(connection: sa.Connection, suite: Suite, place: Place) -> TableState:
+    """The table of `suite` at `place`, as the catalogue and the last gate describe it."""
     row = connection.execute(
-        sa.text(
-            f"select load_id, rules, relation::bigint as relation from {OPS}.gated_loads "
-            "where layer = :layer and table_name = :table_name"
-        ),
-        {"layer": suite.layer, "table_name": suite.name},
-    ).one_or_none()
-    return Mark(row.load_id, row.rules, row.relation) if row else Mark()
+        sa.text(_table_query()),
+        {
+            "relation": place.relation,
+            "quarantine": place.quarantine,
+            "layer": suite.layer,
+            "table_name": suite.name,
+        },
+    ).one()
+    return TableState(
+        row.relation,
+        dict(row.columns or ()),
+        frozenset(frozenset(columns) for columns in row.unique_columns or ()),
+        row.has_quarantine,
+        row.rules,
+        row.gated_relation,
+        frozenset(row.loads or ()),
+    )
+
+
+@lru_cache
+def _table_query() -> str:
+    return TABLE.read_text(encoding="utf-8")
+
+
+def count_loads(connection: sa.Connection, place: Place) -> dict[str | None, int]:
+    """How many rows of each load a raw table has; None: rows of no load."""
+    rows = connection.execute(
+        sa.text(f'select "{LOAD_ID}" as load_id, count(*) as rows from {place.relation} group by 1')
+    )
+    return {row.load_id: row.rows for row in rows}
 
 
 def set_relation(connection: sa.Connection, suite: Suite, relation: int) -> None:
-    """Notes which table the quarantined rows were moved out of; belongs in the move's transaction."""
+    """Notes which table has no bad rows left; where rows were moved, in the same transaction."""
     connection.execute(
         sa.text(
             f"insert into {OPS}.gated_loads (layer, table_name, relation) "
@@ -63,7 +100,7 @@ def set_relation(connection: sa.Connection, suite: Suite, relation: int) -> None
 
 
 def count_quarantined(connection: sa.Connection, suite: Suite, quarantine: str) -> None:
-    """Tells ops.loads how many of each load's rows are in `quarantine` now."""
+    """Notes in ops.loads how many of each load's rows are in `quarantine` now."""
     if suite.layer != "raw":
         return
     source, table = suite.path[1:]
@@ -79,18 +116,18 @@ def count_quarantined(connection: sa.Connection, suite: Suite, quarantine: str) 
     )
 
 
-def set_passed(connection: sa.Connection, suite: Suite, load_id: str | None) -> None:
-    """Advances the mark: everything up to `load_id` has passed the suite as it is now."""
+def set_passed(connection: sa.Connection, suite: Suite, loads: Sequence[str] | None) -> None:
+    """Notes that the table passed the suite as it is now. loads: those of its rows; other loads are forgotten."""
     connection.execute(
         sa.text(
-            f"insert into {OPS}.gated_loads (layer, table_name, load_id, rules, gated_at) "
-            "values (:layer, :table_name, :load_id, :rules, now()) on conflict (layer, table_name) do update "
-            "set load_id = excluded.load_id, rules = excluded.rules, gated_at = excluded.gated_at"
+            f"insert into {OPS}.gated_loads (layer, table_name, loads, rules, gated_at) "
+            "values (:layer, :table_name, :loads, :rules, now()) on conflict (layer, table_name) do update "
+            "set loads = excluded.loads, rules = excluded.rules, gated_at = excluded.gated_at"
         ),
         {
             "layer": suite.layer,
             "table_name": suite.name,
-            "load_id": load_id,
+            "loads": loads,
             "rules": suite.fingerprint,
         },
     )

@@ -1,4 +1,4 @@
-"""The quarantine: rows that break a row rule, moved out with their reasons, and back once mended.
+"""The quarantine: rows that break a row rule, moved out with their reasons, and back once they are fixed.
 
 Belongs here: the tables of schema quarantine and every move. Does not belong here: which rows break a
 rule (expect.py). A move is one transaction: table rows plus quarantined rows are never more or fewer.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.quality.expect import PLACE, Judgement
+from dagster_project.quality.expect import PLACE, RuleResult
 from dagster_project.warehouse.schema import QUARANTINE, quarantine_table, row_key
 
 LOAD_ID = "_dlt_load_id"
@@ -96,31 +96,31 @@ def count(connection: sa.Connection, place: Place) -> int:
 def settle(
     connection: sa.Connection,
     place: Place,
-    judgements: Sequence[Judgement],
+    results: Sequence[RuleResult],
     *,
     condition: str,
     is_rebuilt: bool,
-    rejudged: bool,
+    revalidated: bool,
     has_loads: bool,
     run_id: str,
 ) -> Moves:
-    """Moves what `judgements` (of row rules, with places) call bad into quarantine and what is mended back.
+    """Moves the rows that `results` (of row rules, with places) list into quarantine, and those that are good again back.
 
-    condition: which rows of the table (alias t) were judged. is_rebuilt: the table is made anew from its
-    sources, so that every quarantined row is in it again or gone. rejudged: pending_rows() were judged too.
+    condition: which rows of the table (alias t) were validated. is_rebuilt: the table is made anew from its
+    sources, so that every quarantined row is in it again or gone. revalidated: pending_rows() were validated too.
     """
     ensure(connection, place)
     connection.execute(
         sa.text(f"lock table {place.relation}, {place.quarantine} in share row exclusive mode")
     )
-    _remember_bad(connection, judgements)
+    _remember_bad(connection, results)
     load_id = f'"{LOAD_ID}"' if has_loads else "null"
     connection.execute(
         sa.text(
             f"create temp table c360_bad on commit drop as "
             f"select t.ctid as place, {place.row_key('t')} as row_key, to_jsonb(t) as row, "
             f"j.reasons, {load_id} as load_id "
-            f"from {place.relation} t join c360_judged j on j.origin = 't' and t.ctid = j.place"
+            f"from {place.relation} t join c360_broken j on j.origin = 't' and t.ctid = j.place"
         )
     )
     superseded = "true" if is_rebuilt else place._superseded(condition)
@@ -131,7 +131,7 @@ def settle(
             f"from {place.quarantine} q where {superseded}"
         )
     )
-    mended = _take_back(connection, place, run_id) if rejudged else 0
+    returned = _take_back(connection, place, run_id) if revalidated else 0
     released = _count(
         connection,
         "select count(*) from c360_superseded where row_key is null "
@@ -155,14 +155,14 @@ def settle(
     deleted = connection.execute(
         sa.text(f"delete from {place.relation} t using c360_bad b where t.ctid = b.place")
     ).rowcount
-    judged = _count(connection, "select count(*) from c360_judged where origin = 't'")
-    if not moved == deleted == judged:
+    listed = _count(connection, "select count(*) from c360_broken where origin = 't'")
+    if not moved == deleted == listed:
         raise WarehouseError(
-            f"{place.schema}.{place.table} changed while it was gated: {deleted} of {judged} rows found.",
+            f"{place.schema}.{place.table} changed while it was gated: {deleted} of {listed} rows found.",
             "Nothing was moved. Let nothing else write to it during a refresh, and run again.",
         )
     new = moved - known
-    return Moves(new=new, known=count(connection, place) - new, released=released + mended)
+    return Moves(new=new, known=count(connection, place) - new, released=released + returned)
 
 
 def forget(connection: sa.Connection, schema: str, table: str, key: Sequence[str], keys_relation: str) -> int:
@@ -182,16 +182,16 @@ def forget(connection: sa.Connection, schema: str, table: str, key: Sequence[str
     ).rowcount
 
 
-def _remember_bad(connection: sa.Connection, judgements: Sequence[Judgement]) -> None:
-    """Temporary table c360_judged(origin, place, reasons): one row for each bad row."""
-    places = [place for judgement in judgements for place in judgement.places]
-    reasons = [j.expectation.rule for j in judgements for _ in j.places]
+def _remember_bad(connection: sa.Connection, results: Sequence[RuleResult]) -> None:
+    """Temporary table c360_broken(origin, place, reasons): one row for each bad row."""
+    places = [place for result in results for place in result.places]
+    reasons = [result.expectation.rule for result in results for _ in result.places]
     connection.execute(
-        sa.text("create temp table c360_judged (origin text, place tid, reasons text[]) on commit drop")
+        sa.text("create temp table c360_broken (origin text, place tid, reasons text[]) on commit drop")
     )
     connection.execute(
         sa.text(
-            "insert into c360_judged select left(place, 1), substr(place, 2)::tid, "
+            "insert into c360_broken select left(place, 1), substr(place, 2)::tid, "
             "array_agg(distinct reason order by reason) "
             "from unnest(cast(:places as text[]), cast(:reasons as text[])) as b (place, reason) "
             "group by place"
@@ -201,32 +201,32 @@ def _remember_bad(connection: sa.Connection, judgements: Sequence[Judgement]) ->
 
 
 def _take_back(connection: sa.Connection, place: Place, run_id: str) -> int:
-    """Judged again: what is still bad gets its new reasons, the rest returns to the table."""
+    """Validated again: what is still bad gets its new reasons, the rest returns to the table."""
     connection.execute(
         sa.text(
-            f"create temp table c360_mended on commit drop as "
+            f"create temp table c360_returned on commit drop as "
             f"select q.ctid as place, q.row from {place.quarantine} q "
             "where q.ctid not in (select place from c360_superseded) "
-            "and q.ctid not in (select place from c360_judged where origin = 'q')"
+            "and q.ctid not in (select place from c360_broken where origin = 'q')"
         )
     )
     connection.execute(
         sa.text(
-            f"insert into {place.relation} select r.* from c360_mended m "
+            f"insert into {place.relation} select r.* from c360_returned m "
             f"cross join lateral jsonb_populate_record(null::{place.relation}, m.row) r"
         )
     )
-    mended = connection.execute(
-        sa.text(f"delete from {place.quarantine} q using c360_mended m where q.ctid = m.place")
+    returned = connection.execute(
+        sa.text(f"delete from {place.quarantine} q using c360_returned m where q.ctid = m.place")
     ).rowcount
     connection.execute(
         sa.text(
             f"update {place.quarantine} q set reasons = j.reasons, run_id = :run_id, last_seen_at = now() "
-            "from c360_judged j where j.origin = 'q' and q.ctid = j.place"
+            "from c360_broken j where j.origin = 'q' and q.ctid = j.place"
         ),
         {"run_id": run_id},
     )
-    return mended
+    return returned
 
 
 def _count(connection: sa.Connection, query: str) -> int:

@@ -1,5 +1,6 @@
 """Every suite in expectations/, on its table as declared: a valid row passes, each rule can fail."""
 
+import random
 import re
 from dataclasses import replace
 
@@ -7,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project.config import EXPECTATIONS_DIR
-from dagster_project.quality import Expectation, GateOutcome, Status, Suite, load_suites, run_gate
+from dagster_project.quality import Expectation, GateOutcome, Status, Suite, expect, load_suites, run_gate
 from dagster_project.quality.expect import build
+from dagster_project.quality.gate import parameters
+from dagster_project.quality.metrics import Rows
 from dagster_project.warehouse import Warehouse, schema
 from tests.integration.quality.breaking import BREAKING
 from tests.integration.quality.conftest import execute, rows
@@ -94,7 +97,7 @@ def test_every_gated_layer_is_covered(all_tables: Tables) -> None:
 def test_a_suite_names_columns_that_exist_and_builds(all_tables: Tables, suite: Suite) -> None:
     named = {*suite.key, *(column for e in suite.expectations for column in e.columns)}
     assert named <= set(all_tables.columns[place(suite)])
-    assert len(build(suite, suite.expectations, suite.schema).expectations) == len(suite.expectations)
+    assert len(build(suite, suite.expectations).expectations) == len(suite.expectations)
     assert suite.document["name"] == ".".join(suite.path)
 
 
@@ -205,3 +208,41 @@ def test_a_rule_of_a_whole_table_says_its_figures() -> None:
         columns, rows = query.removeprefix("select ").split(" from ", 1)
         is_of_rows = rows.startswith("{batch}") and not re.search(r"\b(count|sum|max)\(", columns)
         assert is_of_rows != bool(check.figures), f"{'/'.join(suite.path)}: {check.rule}"
+
+
+@every_suite
+def test_one_scan_decides_as_great_expectations_own_statements_do(tables: Tables, suite: Suite) -> None:
+    """On sound rows, and on rows that break any of the suite's rules, alone and together."""
+    table = place(suite)
+    chance = random.Random(table)
+    breaking = [row for e in suite.expectations if (row := broken_row(e, tables.columns[table]))]
+    queries = BREAKING.get("/".join(suite.path), {}).values()
+    breaking += [row for given in queries for row in given.get(table, [])]
+    rows_given: list[Row] = [{}, {}, dict.fromkeys(suite.key)]
+    for _ in range(6):
+        together = chance.sample(breaking, k=min(len(breaking), chance.randint(1, 3)))
+        rows_given.append(dict(item for row in together for item in row.items()))
+    assert all(agreed(tables, suite, f"select t.* from {table} t", expect.HOLDS))
+    tables.put(table, *rows_given)
+    assert not all(agreed(tables, suite, f"select t.* from {table} t", expect.COUNTS_ONLY))
+
+
+def test_one_scan_names_the_same_errors(tables: Tables) -> None:
+    """Every column as text: what cannot be compared is the error of its rule alone."""
+    suite = SUITES["intermediate", "web_sessions"]
+    columns = ", ".join(f'"{column}"::text as "{column}"' for column in tables.columns[place(suite)])
+    assert not all(agreed(tables, suite, f"select {columns} from {place(suite)} t", None))
+
+
+def agreed(tables: Tables, suite: Suite, query: str, result_format: dict[str, object] | None) -> list[bool]:
+    """Whether each rule holds; success, number of rows and error are the same both ways."""
+    asked = Rows(query, tuple(tables.columns[place(suite)]))
+    _, ours = expect.validate(tables.warehouse, suite, suite.expectations, asked, parameters())
+    given = (tables.warehouse, suite, suite.expectations, query, parameters())
+    plain = expect._validate(*given, result_format) if result_format else expect.ask(*given)
+    for one, other in zip(ours, plain, strict=True):
+        # Of a query that returns figures these say how many failed, not its rows.
+        counted = one.failed is not None and other.failed is not None and one.expectation.figures is None
+        assert (one.success, one.error) == (other.success, other.error), one
+        assert not counted or one.failed == other.failed, one
+    return [one.success for one in ours]

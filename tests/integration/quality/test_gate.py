@@ -1,12 +1,17 @@
 """Gates on a real PostgreSQL: each kind passing and failing, and what they write down."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.config import EXPECTATIONS_DIR
 from dagster_project.errors import GateError, WarehouseError
-from dagster_project.quality import Batch, GateOutcome, Status, Suite, run_gate
+from dagster_project.quality import Batch, GateOutcome, Status, Suite, ledger, load_suites, run_gate
+from dagster_project.quality.metrics import Planner, Rows
+from dagster_project.quality.quarantine import Place
 from dagster_project.warehouse import Warehouse
 from tests.integration.quality.conftest import DATE_RULE, MakeSuite, check, execute, load, one, rows
 
@@ -29,6 +34,93 @@ def test_a_sound_load_passes_and_is_not_looked_at_again(tills: Warehouse, make_s
     assert second.seconds < 0.5
     load(tills, "2", (3, "2026-01-03"))
     assert gate(tills, suite, "r3").rows_checked == 1
+
+
+def test_a_load_of_a_clock_that_went_back_is_validated(tills: Warehouse, make_suite: MakeSuite) -> None:
+    suite = make_suite("raw/odoo/pos_order", NOT_NULL, DATE_RULE)
+    load(tills, "1767000000.5", (1, "2026-01-01"))
+    assert gate(tills, suite).status is Status.PASSED
+    load(tills, "1766000000.5", (2, "0001-01-01"), (3, "2026-01-01"))
+    outcome = gate(tills, suite, "r2")
+    assert (outcome.rows_checked, outcome.rows_quarantined) == (2, 1)
+    assert gate(tills, suite, "r3").rows_checked == 0
+
+
+def test_loads_without_rows_are_forgotten(tills: Warehouse, make_suite: MakeSuite) -> None:
+    suite = make_suite("raw/odoo/pos_order", NOT_NULL)
+    load(tills, "1", (1, "2026-01-01"))
+    load(tills, "2", (2, "2026-01-01"))
+    gate(tills, suite)
+    assert one(tills, "select loads from ops.gated_loads") == ["1", "2"]
+    load(tills, "3", (1, "2026-01-01"))
+    assert gate(tills, suite, "r2").rows_checked == 1
+    assert one(tills, "select loads from ops.gated_loads") == ["2", "3"]
+
+
+def test_a_row_of_no_load_is_new_each_time(tills: Warehouse, make_suite: MakeSuite) -> None:
+    suite = make_suite("raw/odoo/pos_order", NOT_NULL)
+    load(tills, "it's :one", (1, "2026-01-01"))
+    gate(tills, suite)
+    execute(tills, "insert into raw_odoo.pos_order (id) values (2)")
+    assert [gate(tills, suite, run).rows_checked for run in ("r2", "r3")] == [1, 1]
+    load(tills, "it's :another", (3, "2026-01-01"))
+    assert gate(tills, suite, "r4").rows_checked == 2
+
+
+def test_an_index_answers_whether_values_are_unique(clean_warehouse: Warehouse) -> None:
+    execute(
+        clean_warehouse,
+        "create table marts_build.t (a text, b int, c int unique, d int, e int, primary key (a, b), "
+        "unique (d) deferrable);"
+        "create unique index on marts_build.t (e) where e > 0; create unique index on marts_build.t (lower(a));"
+        'create unique index on marts_build.t (a collate "C"); create index on marts_build.t (b)',
+    )
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    suite = load_suites(EXPECTATIONS_DIR)["marts", "dim_customer"]
+    with clean_warehouse.begin() as connection:
+        state = ledger.look(connection, suite, Place("marts_build", "t", ("a", "b")))
+    assert state.unique == {frozenset("ab"), frozenset("c")}
+    rows = Rows("select * from marts_build.t", tuple(state.columns), state.unique)
+    for column_list, is_known in (("ab", True), ("abe", True), ("ae", False)):
+        rule = get_expectation_impl("expect_compound_columns_to_be_unique")(column_list=list(column_list))
+        plan = Planner(rows).plan(rule)
+        assert plan is not None and bool(plan.known) is is_known
+
+
+def test_every_rule_of_a_table_is_counted_in_one_scan(tills: Warehouse, make_suite: MakeSuite) -> None:
+    ends = check("unexpected_rows_expectation", unexpected_rows_query="select * from {batch} where id < 0")
+    suite = make_suite("raw/odoo/pos_order", NOT_NULL, STATES, DATE_RULE, ends)
+    load(tills, "1", (1, "2026-01-01"))
+    said: list[str] = []
+    with listening(tills.engine, said):
+        assert gate(tills, suite).status is Status.PASSED
+    assert len([statement for statement in said if 'from "raw_odoo"."pos_order" t' in statement]) == 1
+
+
+def test_what_no_condition_of_a_row_says_is_asked_of_great_expectations(
+    tills: Warehouse, make_suite: MakeSuite
+) -> None:
+    mean = check("expect_column_mean_to_be_between", column="amount_total", min_value=10, max_value=11)
+    suite = make_suite("raw/odoo/pos_order", NOT_NULL, mean)
+    load(tills, "1", (1, "2026-01-01"))
+    assert gate(tills, suite).status is Status.PASSED
+    execute(tills, "update raw_odoo.pos_order set amount_total = 12, _dlt_load_id = '2'")
+    assert gate(tills, suite, "r2").messages == (
+        "raw_odoo.pos_order.amount_total: 'expect_column_mean_to_be_between' does not hold",
+    )
+
+
+@contextlib.contextmanager
+def listening(engine: sa.Engine, said: list[str]) -> Iterator[None]:
+    def hear(connection: object, cursor: object, statement: str, *others: object) -> None:
+        said.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", hear)
 
 
 def test_a_critical_failure_stops_and_is_judged_again(tills: Warehouse, make_suite: MakeSuite) -> None:

@@ -78,6 +78,10 @@ def test_a_warehouse_from_before_migrations_is_adopted_with_its_rows(without_tab
     run(
         without_tables,
         "insert into ops.source_reads values ('odoo', now());"
+        "insert into ops.gated_loads (layer, table_name, load_id) values ('raw', 'odoo/t', '2'), ('marts', 'm', null);"
+        "insert into ops.loads (load_id, source, table_name, run_id, rows_read, rows_arrived, rows_inserted, "
+        "rows_updated, rows_rejected, tombstones, returned) select load_id, 'odoo', 't', '', 1, 1, 1, 0, 0, 0, 0 "
+        "from unnest(array['1', '2', '3']) as load_id;"
         "insert into identity.customers (customer_id, created_at, created_run_id) values ('C1', now(), 'r')",
     )
 
@@ -87,6 +91,8 @@ def test_a_warehouse_from_before_migrations_is_adopted_with_its_rows(without_tab
     with without_tables.begin() as connection:
         assert connection.scalar(sa.text("select customer_id from identity.customers")) == "C1"
         assert connection.scalar(sa.text("select source_system from ops.source_states")) == "odoo"
+        marks = connection.execute(sa.text("select table_name, loads from ops.gated_loads order by 1"))
+        assert dict(marks.tuples().all()) == {"m": None, "odoo/t": ["1", "2"]}
 
 
 def test_a_migration_names_the_session_that_it_waits_for_and_leaves_nothing(

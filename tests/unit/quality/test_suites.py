@@ -150,7 +150,7 @@ def test_a_suite_in_no_layer_is_an_error(tmp_path: Path, path: str) -> None:
 def test_a_rule_that_great_expectations_would_drop_is_named(tmp_path: Path) -> None:
     suite = load(tmp_path, expectations=[RULE, RULE | {"kwargs": {"colum": "id"}}])
     with pytest.raises(GateError, match=r"res_partner\.json, expectations\[1\] .*column"):
-        build(suite, suite.expectations, suite.schema)
+        build(suite, suite.expectations)
 
 
 def test_known_types_are_great_expectations_own() -> None:
