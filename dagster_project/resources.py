@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from dagster_project.config import Settings, load_settings
 from dagster_project.warehouse import Warehouse, open_warehouse
@@ -17,8 +18,11 @@ from dagster_project.warehouse.lock import refresh_lock
 class Environment(dg.ConfigurableResource):
     """The settings and the warehouse of this environment; read when a run begins, not when code loads.
 
-    A step never starts the embedded server: one that went away in mid-run took the run's lock with it.
+    A step never starts the embedded server: one that went away in mid-run took the run's lock with it. The steps of a
+    run share the warehouse's connections: opening one costs more than many a gate.
     """
+
+    _warehouse: Warehouse | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> Settings:
@@ -26,7 +30,14 @@ class Environment(dg.ConfigurableResource):
 
     @property
     def warehouse(self) -> Warehouse:
-        return open_warehouse(self.settings, start=False)
+        found = open_warehouse(self.settings, start=False)
+        if self._warehouse is None or self._warehouse.url != found.url:
+            self._warehouse = found
+        return self._warehouse
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._warehouse is not None:
+            self._warehouse.engine.dispose()
 
 
 class RefreshLock(dg.ConfigurableResource):
