@@ -22,7 +22,7 @@ from dagster_project.assets.failures import failing_clearly
 from dagster_project.assets.raw import raw_key
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import ConfigError
-from dagster_project.quality import holding
+from dagster_project.quality import holding, ledger
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
@@ -58,7 +58,12 @@ class Translator(DagsterDbtTranslator):
             return spec.replace_attributes(key=source_key(manifest["sources"][unique_id], spec.key))
         key = asset_key(node)
         return spec.replace_attributes(
-            key=key, group_name=key.path[0], owners=OWNERS, kinds={"dbt", "postgres"}
+            key=key,
+            group_name=key.path[0],
+            owners=OWNERS,
+            kinds={"dbt", "postgres"},
+            # What the run itself noted of sources is no asset.
+            deps=[dep for dep in spec.deps if dep.asset_key.path[0] != schema.OPS],
         )
 
 
@@ -104,11 +109,18 @@ def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
                 dbt_environment(warehouse, environment.settings), C360_DBT_APPLICATION=DBT_APPLICATION
             )
             for event in stream(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR):
+                note_rebuilt(event, warehouse, layer)
                 yield _with_row_count(event, warehouse)
             if layer == "intermediate":
                 holding.accept(warehouse)
 
     return layer_assets
+
+
+def note_rebuilt(event: Any, warehouse: Warehouse, layer: str) -> None:
+    """An incremental table stays the same relation: its gate learns here that dbt has built it anew."""
+    if isinstance(event, dg.Output) and (table := _incremental_tables().get(event.output_name)):
+        ledger.set_rebuilt(warehouse, layer, table)
 
 
 def _with_row_count(event: Any, warehouse: Warehouse) -> Any:
@@ -118,6 +130,16 @@ def _with_row_count(event: Any, warehouse: Warehouse) -> Any:
     with warehouse.begin() as connection:
         rows: int = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
     return event.with_metadata({**event.metadata, "dagster/row_count": dg.MetadataValue.int(rows)})
+
+
+@lru_cache
+def _incremental_tables() -> dict[str, str]:
+    """Names of dbt's incremental tables by the name of their step's output."""
+    return {
+        "__".join(asset_key(node).path): node["alias"]
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+    }
 
 
 @lru_cache

@@ -343,7 +343,7 @@ def _statements(
 ) -> Iterable[str]:
     if isinstance(rows, Delta):
         yield from _followed(cursor, table, rows, keys)
-    elif _is_empty(cursor, table):
+    elif rows.num_rows >= _MANY and _is_empty(cursor, table) and _is_mine_alone(cursor, table):
         yield from _filled(cursor, table, rows)
     else:
         _stage(cursor, f"new_{table}", rows)
@@ -366,6 +366,16 @@ _TABLES = {
 
 def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
     cursor.execute(f"select not exists (select 1 from {IDENTITY}.{table})")
+    return bool(cursor.fetchall()[0][0])
+
+
+# Fewer rows than these are not worth the locks of a table filled at once.
+_MANY = 1_000
+
+
+def _is_mine_alone(cursor: adbc.Cursor, table: str) -> bool:
+    """Locks the table if nobody uses it at this moment: who reads it meanwhile must not be waited for."""
+    cursor.execute(f"select ops.lock_at_once('{IDENTITY}.{table}')")
     return bool(cursor.fetchall()[0][0])
 
 

@@ -148,3 +148,15 @@ def append(connection: sa.Connection, suite: Suite, results: Sequence[Mapping[st
         ),
         [{"layer": suite.layer, "table_name": suite.name, **result} for result in results],
     )
+
+
+def set_rebuilt(warehouse: Warehouse, layer: str, table: str) -> None:
+    """Notes that the table is what dbt just made of its sources, though it is the same relation as before."""
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                f"update {OPS}.gated_loads set relation = null "
+                "where layer = :layer and table_name = :table_name and relation is not null"
+            ),
+            {"layer": layer, "table_name": table},
+        )

@@ -73,8 +73,10 @@ class Place:
 
 
 def ensure(connection: sa.Connection, place: Place) -> None:
-    """Makes the quarantine of `place` where it is missing."""
+    """Makes the quarantine of `place` where it is missing; one that is there is not locked."""
     name = place.quarantine_table
+    if connection.scalar(sa.text("select to_regclass(:name)"), {"name": place.quarantine}) is not None:
+        return
     connection.execute(
         sa.text(
             f"create table if not exists {place.quarantine} ("

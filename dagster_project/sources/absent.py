@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from dagster_project.sources.declaration import Source
 from dagster_project.sources.raw_tables import as_raw
 from dagster_project.sources.reflect import Reflected, absent_columns
-from dagster_project.sources.widen import drop_views
+from dagster_project.sources.widen import alter
 from dagster_project.warehouse import Warehouse, schema
 
 _COLUMNS = """
@@ -45,12 +45,9 @@ def fit(source: Source, reflected: Reflected, warehouse: Warehouse) -> list[str]
                 before = held.get(column.name)
                 if before is None:
                     if column.name not in known:
-                        connection.exec_driver_sql(f'alter table {name} add column "{column.name}" {wanted}')
+                        alter(connection, name, f'add column "{column.name}" {wanted}')
                 elif _plain(wanted) in _KINDS - {_plain(before)} and _is_empty(connection, name, column.name):
-                    drop_views(connection, name)
-                    connection.exec_driver_sql(
-                        f'alter table {name} alter column "{column.name}" type {wanted} using null'
-                    )
+                    alter(connection, name, f'alter column "{column.name}" type {wanted} using null')
                     retyped.append(table.name)
     return sorted(set(retyped))
 

@@ -56,13 +56,15 @@ def index(source: Source, grown: Sequence[str], warehouse: Warehouse) -> None:
         driver = target.connection.driver_connection
         assert driver is not None
         for table in source.tables:
-            driver.execute(
-                pgsql.SQL("create unique index if not exists {} on {} ({})").format(
-                    pgsql.Identifier(f"{table.name}_key"),
-                    pgsql.Identifier(raw, table.name),
-                    pgsql.SQL(", ").join(map(pgsql.Identifier, table.key)),
+            name = pgsql.Identifier(raw, f"{table.name}_key").as_string()
+            if target.scalar(sa.text("select to_regclass(:name)"), {"name": name}) is None:
+                driver.execute(
+                    pgsql.SQL("create unique index {} on {} ({})").format(
+                        pgsql.Identifier(f"{table.name}_key"),
+                        pgsql.Identifier(raw, table.name),
+                        pgsql.SQL(", ").join(map(pgsql.Identifier, table.key)),
+                    )
                 )
-            )
             if table.name in grown:
                 driver.execute(pgsql.SQL("analyze {}").format(pgsql.Identifier(raw, table.name)))
 

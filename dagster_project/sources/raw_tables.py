@@ -29,7 +29,8 @@ def forget_dropped(source: Source, warehouse: Warehouse, retyped: Sequence[str] 
     """
     raw = schema.raw_schema(source.name)
     with warehouse.begin() as connection:
-        connection.execute(sa.text(f"create schema if not exists {raw}"))
+        if connection.scalar(sa.text("select to_regnamespace(:raw)"), {"raw": raw}) is None:
+            connection.execute(sa.text(f"create schema if not exists {raw}"))
         missing = [table.name for table in source.tables if raw_name(source, table.name, connection) is None]
         other = [*missing, *retyped]
         for table in other:

@@ -42,12 +42,13 @@ def replace(
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor:
-        cursor.execute(
-            pgsql.SQL(
-                "create table if not exists {} (file text not null, line bigint, content text, "
-                "reasons text[] not null, load_id text, first_quarantined_at timestamptz not null default now())"
-            ).format(relation)
-        )
+        if not cursor.execute("select to_regclass(%s)", [relation.as_string()]).fetchone()[0]:
+            cursor.execute(
+                pgsql.SQL(
+                    "create table if not exists {} (file text not null, line bigint, content text, "
+                    "reasons text[] not null, load_id text, first_quarantined_at timestamptz not null default now())"
+                ).format(relation)
+            )
         cursor.execute(
             pgsql.SQL(
                 "create temporary table known_rejects on commit drop as "

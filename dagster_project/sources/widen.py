@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from dagster_project.sources.declaration import Source
 from dagster_project.sources.reflect import Reflected
 from dagster_project.warehouse import Warehouse, schema
+from dagster_project.warehouse.locks import run_briefly
 
 INTEGERS = ("smallint", "integer")
 
@@ -42,17 +43,20 @@ def widen(source: Source, reflected: Reflected, warehouse: Warehouse) -> list[st
             if wanted is None:
                 continue
             name = f'"{held["table_schema"]}"."{table}"'
-            drop_views(connection, name)
-            connection.exec_driver_sql(f'alter table {name} alter column "{column}" type {wanted}')
+            alter(connection, name, f'alter column "{column}" type {wanted}')
             if held["table_schema"] == raw:
                 widened.append(f"{table}.{column}")
     return widened
 
 
-def drop_views(connection: sa.Connection, table: str) -> None:
-    """Drops the views that read `table`, so that its columns can change."""
-    for view in connection.scalars(sa.text(_VIEWS), {"table": table}).all():
-        connection.exec_driver_sql(f"drop view if exists {view} cascade")
+def alter(connection: sa.Connection, table: str, change: str) -> None:
+    """Alters a raw table, without the views that read it where a type changes, as soon as nobody uses them.
+
+    Raises WarehouseLocked naming the sessions that do.
+    """
+    views = connection.scalars(sa.text(_VIEWS), {"table": table}).all() if " type " in change else []
+    statements = [*(f"drop view if exists {view} cascade" for view in views), f"alter table {table} {change}"]
+    run_briefly(connection, statements, [table, *views])
 
 
 def _wider(now: sa.types.TypeEngine, kind: str, precision: int | None, scale: int | None) -> str | None:

@@ -11,7 +11,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import sqlalchemy as sa
 
-from dagster_project.errors import WarehouseError
+from dagster_project.errors import WarehouseError, WarehouseLocked
 
 # PostgreSQL's own words are all that every driver hands on.
 FULL = re.compile(r"no space left on device|disk (is )?full|\b53100\b", re.IGNORECASE)
@@ -21,6 +21,7 @@ GONE = re.compile(
     r"|consuming input failed|could not receive data|connection to server at .* failed|connection timeout",
     re.IGNORECASE,
 )
+LOCKED = re.compile(r"lock timeout|could not obtain lock", re.IGNORECASE)
 # Errors of these classes quote the value that broke a rule: the class says enough.
 QUOTING_CLASSES = {"22": "a value does not fit its column", "23": "rows break a constraint"}
 DRIVER_ERRORS = (sa.exc.DBAPIError, psycopg.Error, adbc.Error)
@@ -33,7 +34,8 @@ def warehouse_error(error: BaseException) -> WarehouseError | None:
         return _full("below C360_HOME")
     cause = next((link for link in links if isinstance(link, DRIVER_ERRORS)), None)
     if cause is None:
-        return None
+        # dlt and dbt have a driver of their own.
+        return _locked() if any(LOCKED.search(str(link)) for link in links) else None
     original = getattr(cause, "orig", None) or cause
     if broken := broken_by_words(str(original)):
         return broken
@@ -54,7 +56,17 @@ def broken_by_words(said: str) -> WarehouseError | None:
             "The warehouse went away and does not answer.",
             "Start it (the embedded one: `c360 warehouse start`; its postgres.log says why it ended).",
         )
+    if LOCKED.search(said):
+        return _locked()
     return None
+
+
+def _locked() -> WarehouseLocked:
+    return WarehouseLocked(
+        "A table of the warehouse stayed locked for longer than lock_timeout.",
+        'See who has a transaction open: `c360 sql "select pid, usename, application_name, state, xact_start from '
+        'pg_stat_activity order by xact_start"`. End it, and start again; nothing of this step was kept.',
+    )
 
 
 def _full(where: str) -> WarehouseError:

@@ -13,6 +13,8 @@ from dagster_project.errors import WarehouseLocked
 
 LOCK_NOT_AVAILABLE = "55P03"
 HOLDERS_SHOWN = 3
+# How long DDL goes on trying where a session holds what it changes.
+PATIENCE_S = 60.0
 REMEDY = (
     "End that transaction, or the session (`select pg_terminate_backend(its number)`), and start again. "
     "Nothing of this step was kept."
@@ -32,7 +34,10 @@ def execute(connection: sa.Connection, statements: str) -> None:
 
 
 def run_briefly(
-    connection: sa.Connection, statements: Sequence[str], relations: Sequence[str], patience_s: float
+    connection: sa.Connection,
+    statements: Sequence[str],
+    relations: Sequence[str],
+    patience_s: float = PATIENCE_S,
 ) -> None:
     """Runs DDL on `relations` in the caller's transaction as soon as nobody uses them.
 

@@ -19,11 +19,9 @@ from psycopg import sql as pgsql
 from dagster_project.errors import WarehouseError
 from dagster_project.warehouse import readers, schema, shapes
 from dagster_project.warehouse.connect import Warehouse
-from dagster_project.warehouse.locks import execute, run_briefly
+from dagster_project.warehouse.locks import PATIENCE_S, execute, run_briefly
 from dagster_project.warehouse.shapes import Change, Column
 
-# How long publishing goes on trying where a session holds a mart whose columns changed.
-PATIENCE_S = 60.0
 # Rows that are exchanged in well under a second: so many while readers are locked out, not more.
 ROWS_UNDER_LOCK = 20_000
 

@@ -3,8 +3,9 @@
 {#- Their names; none where nothing was ever held. -#}
 {% macro held_sources() -%}
     {%- set names = [] -%}
-    {%- if execute and adapter.get_relation(target.database, 'ops', 'source_holds') is not none -%}
-        {%- for row in run_query('select distinct source from ops.source_holds') -%}
+    {%- set holds = source('ops', 'source_holds') -%}
+    {%- if execute -%}
+        {%- for row in run_query('select distinct source from ' ~ holds) -%}
             {%- do names.append(row[0]) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -45,19 +46,6 @@ where source_system = '{{ source }}'
 
 {#- Up to when the contracts have read each source, and since when and why one is held back. -#}
 {% macro source_states() -%}
-    {%- set states = none -%}
-    {%- if execute -%}
-        {%- set states = adapter.get_relation(target.database, 'ops', 'source_states') -%}
-    {%- endif -%}
-    {%- if states is none -%}
-        select
-            cast(null as text) as source_system,
-            cast(null as timestamptz) as refreshed_at,
-            cast(null as timestamptz) as held_since,
-            cast(null as text) as held_reason
-        where false
-    {%- else -%}
-        select source_system, refreshed_at, held_since, held_reason
-        from {{ states }}
-    {%- endif -%}
+select source_system, refreshed_at, held_since, held_reason
+from {{ source('ops', 'source_states') }}
 {%- endmacro %}

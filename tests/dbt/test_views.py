@@ -54,3 +54,35 @@ def test_views_of_other_columns_are_made_anew_with_all_that_is_built_on_them(
     assert not dbt("run", "--select", SHOP).named("error", "skipped")
     after = views(sample)
     assert after.keys() == before.keys() - {"upon_orders"}
+
+
+def test_a_reader_who_holds_what_dbt_replaces_is_named_and_not_waited_for(
+    sample: Warehouse, dbt: Dbt
+) -> None:
+    assert not dbt("build", "--select", "path:seeds", "path:models/staging", "ad_spend").named(
+        "error", "skipped"
+    )
+    said = "select pg_get_viewdef(cast(:name as regclass)), to_regclass('intermediate.ad_spend')::oid"
+    execute(
+        sample,
+        f"do $$ begin execute 'create or replace view {ORDERS} as select * from ('"
+        f" || rtrim(pg_get_viewdef('{ORDERS}'::regclass), ';') || ') as o where false'; end $$",
+    )
+    engine = sa.create_engine(
+        sample.url, poolclass=sa.NullPool, connect_args={"application_name": "an idle psql"}
+    )
+    with engine.connect() as reader:
+        before = reader.execute(sa.text(said), {"name": ORDERS}).one()
+        reader.exec_driver_sql(f"select count(*) from {ORDERS}")
+        reader.exec_driver_sql("select count(*) from intermediate.ad_spend")
+        pid = reader.exec_driver_sql("select pg_backend_pid()").scalar_one()
+        done = dbt(
+            *("run", "--select", "stg_woocommerce__orders", "ad_spend"),
+            *("--vars", "{lock_patience: 1 second}"),
+        )
+        assert done.named("error") == {"stg_woocommerce__orders", "ad_spend"}
+        words = " ".join(done.output.split())
+        assert (
+            words.count(f"session {pid} (user c360_owner, application an idle psql, idle in transaction") >= 2
+        )
+        assert reader.execute(sa.text(said), {"name": ORDERS}).one() == before

@@ -3,8 +3,8 @@ Incremental strategy `difference`: the table comes to hold what the query says, 
 touched. Who follows the table (identity's log of changed cards) then sees the change alone.
 
 Rows are compared by a digest of all their columns, each as often as it is there: a row that comes twice, which the
-gates are to find, is in the table twice. Where a column has another type than before, all is written anew. The table
-is what dbt just made of its sources, as if it were a new one: its gate is told so.
+gates are to find, is in the table twice. Where a column has another type than before, all is written anew. That the
+table is what dbt just made of its sources is noted by the step that runs dbt (quality/ledger.py).
 -#}
 {% macro get_incremental_difference_sql(arguments) -%}
     {{ return(adapter.dispatch('get_incremental_difference_sql')(arguments)) }}
@@ -23,10 +23,13 @@ is what dbt just made of its sources, as if it were a new one: its gate is told 
         {%- do turned.append(column) -%}
     {%- endfor -%}
     {%- if turned %}
-truncate {{ target }};
-        {%- for column in turned %}
-alter table {{ target }} alter column {{ column.quoted }} type {{ column.data_type }} using null;
+        {%- set steps = ['truncate ' ~ target] -%}
+        {%- for column in turned -%}
+            {%- do steps.append(
+                'alter table ' ~ target ~ ' alter column ' ~ column.quoted ~ ' type ' ~ column.data_type ~ ' using null'
+            ) -%}
         {%- endfor %}
+{{ run_briefly(steps, target) }};
     {%- endif %}
 create temporary table c360_now on commit drop as
 select ctid as place, {{ digest }} as digest from {{ arguments.temp_relation }};
@@ -50,9 +53,4 @@ where ctid = any(array(select place from c360_then where digest in (select diges
 insert into {{ target }} ({{ columns }})
 select {{ columns }} from {{ arguments.temp_relation }}
 where ctid = any(array(select place from c360_now where digest in (select digest from c360_differing)))
-    {%- if adapter.get_relation(target.database, 'ops', 'gated_loads') is not none %};
-
-update ops.gated_loads set relation = null
-where layer = '{{ target.schema }}' and table_name = '{{ target.identifier }}'
-    {%- endif %}
 {%- endmacro %}

@@ -35,7 +35,8 @@ once wait for each other's views (PostgreSQL: deadlock detected), and readers mi
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
     {%- if change != 'none' -%}
-        {%- do run_query(get_replace_view_sql(target, sql)) -%}
+        {%- set replace = get_replace_view_sql(target, sql) -%}
+        {%- do run_query(replace if change != 'replace' else run_briefly([replace], target)) -%}
     {%- endif -%}
     {%- do apply_grants(target, config.get('grants'), should_revoke(existing, full_refresh_mode=True)) -%}
     {%- do persist_docs(target, model) -%}

@@ -33,6 +33,8 @@ def adbc_error(said: str) -> adbc.Error:
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on the disk below C360_HOME"),
         (in_sqlalchemy(psycopg.errors.AdminShutdown("terminating connection due to …")), "went away"),
+        (psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"), "stayed locked"),
+        (RuntimeError("dlt: canceling statement due to lock timeout"), "stayed locked"),
         (psycopg.OperationalError("server closed the connection unexpectedly"), "went away"),
         (adbc_error("IO: [libpq] Failed to connect: Connection refused"), "went away"),
         (
