@@ -33,6 +33,7 @@ from dagster_project.commands.train import train
 from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
+from dagster_project.private import write_privately
 from dagster_project.terminal import terminal, working
 
 EXIT_INCOMPLETE = 3  # published, but rows wait in quarantine or a source is held back
@@ -311,6 +312,7 @@ def _complain(problem: str, remedy: str = "") -> None:
 
 def main() -> None:
     """The entry point: an error is a line, its remedy the next, and exit code 1; never a traceback."""
+    write_privately()
     try:
         app()
     except C360Error as error:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import PrivateAttr
 
-from dagster_project.config import Settings, load_settings
-from dagster_project.warehouse import Warehouse, open_warehouse
+from dagster_project.config import Settings, load_settings, source_contracts
+from dagster_project.private import keep_private
+from dagster_project.sources import leftovers
+from dagster_project.warehouse import Warehouse, open_warehouse, schema
 from dagster_project.warehouse.connect import bring_up_to_date
 from dagster_project.warehouse.lock import refresh_lock
 
@@ -47,7 +49,10 @@ class RefreshLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RefreshLock"]:
-        warehouse = open_warehouse(self.environment.settings)
+        settings = self.environment.settings
+        keep_private(settings.home)
+        warehouse = open_warehouse(settings)
         with refresh_lock(warehouse, f"Seamless 360 run {context.run_id}"):
+            leftovers.remove(settings.home, [schema.raw_schema(source) for source in source_contracts()])
             bring_up_to_date(warehouse)
             yield self

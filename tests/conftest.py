@@ -44,6 +44,16 @@ def warehouse(settings: Settings) -> Warehouse:
     return open_warehouse(settings)
 
 
+def left_behind(folder: Path) -> list[str]:
+    """Copies of source rows that a load left below `folder`: packages, deliveries, traces."""
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if (path.suffix in (".parquet", ".duckdb", ".pickle", ".lz4") and path.parent.name != "identity")
+        or path.name.startswith("delivery-")
+    )
+
+
 @pytest.fixture
 def clean_warehouse(warehouse: Warehouse) -> Warehouse:
     """The warehouse with every schema of ours empty."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError
-from dagster_project.sources import files, keys, rest, window
+from dagster_project.sources import files, keys, leftovers, rest, window
 from dagster_project.sources.absent import fit
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Source
@@ -189,7 +189,10 @@ def _extract_delivered(
     """`extract` of a source that is no database: what is new is read first, then loaded as one state."""
     loads = {t.name: TableLoad(t.name) for t in source.tables}
     work_dir.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=work_dir) as folder, Delivery(source, Path(folder)) as delivery:
+    with (
+        TemporaryDirectory(prefix=leftovers.DELIVERY, dir=work_dir) as folder,
+        Delivery(source, Path(folder)) as delivery,
+    ):
         try:
             if source.medium == "api":
                 api = rest.Api(source, url, secrets, work_dir)

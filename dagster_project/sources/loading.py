@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from dagster_project.errors import C360Error, WarehouseError
-from dagster_project.sources import window
+from dagster_project.sources import leftovers, window
 from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
@@ -139,6 +139,7 @@ def run_load(
         # Loading holds as much of a table in memory as one file has.
         DATA_WRITER__FILE_MAX_BYTES=str(FILE_BYTES),
         LOAD__WORKERS="2",
+        LOAD__DELETE_COMPLETED_JOBS="true",
         LOAD__RAISE_ON_MAX_RETRIES="2",
         DESTINATION__POSTGRES__CREATE_INDEXES="true",
     )
@@ -147,9 +148,10 @@ def run_load(
 
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
     _allow_percent_in_folders()
-    name, folder = schema.raw_schema(source.name), work_dir / "dlt"
+    name, folder = schema.raw_schema(source.name), work_dir / leftovers.PIPELINES
     if forget_dropped(source, warehouse, retyped):
         shutil.rmtree(folder / name, ignore_errors=True)
+    leftovers.clear(folder / name)  # a killed run's: its window is read again below
     pipeline = dlt.pipeline(
         pipeline_name=name,
         pipelines_dir=str(folder),
@@ -160,12 +162,12 @@ def run_load(
     for table, arrival in begun:
         arrival.begin(source, table, warehouse)
     try:
-        if pipeline.has_pending_data:
-            pipeline.abort_packages()  # a killed run's: its window is read again below
         info = pipeline.run(resources, loader_file_format="parquet")
+        normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     except PipelineStepFailed as failed:
         raise _cause(failed, source, warehouse, at_source) from failed
-    normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
+    finally:
+        leftovers.clear(folder / name)
     counts = normalized.row_counts if normalized else {}
     for table_name, load in loads.items():
         load.rows_loaded += counts.get(table_name, 0)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,20 @@ class Company:
             )[0]
             for table in names
         }
+
+
+def open_to_others(home: Path) -> list[str]:
+    """What others than its owner may read or list below `home`, PostgreSQL's own folder apart; it is 0700 by itself."""
+    found = []
+    for folder, folders, files in os.walk(home):
+        folders[:] = [name for name in folders if not Path(folder, name, "PG_VERSION").exists()]
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            # Where root runs, the server's user passes through two folders.
+            passed = stat.S_IXOTH if path in (home, home / "warehouse") and os.geteuid() == 0 else 0
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if not path.is_symlink() and mode & 0o077 & ~passed:
+                found.append(f"{path.relative_to(home)} {mode:o}")
+    return found
 
 
 def new_company(home: Path, customers: int = CUSTOMERS, seed: int = 7) -> Company:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dagster_project.warehouse.connect import embedded_server
-from tests.end_to_end.conftest import Company, copy, one_error, opened
+from tests.conftest import left_behind
+from tests.end_to_end.conftest import Company, copy, one_error, open_to_others, opened
 
 CHANGED_AT = "timestamp '2026-09-30 18:00:00'"
 # What people did before the night: every way in which a card or an order comes, changes and goes.
@@ -153,6 +154,7 @@ def test_whatever_breaks_off_a_run_the_last_one_ends_where_an_undisturbed_one_do
     for place, (patch, check) in BREAKS.items():
         done = company.patched_refresh(IMPORTS + patch)
         check(company, done)
+        assert open_to_others(company.settings.home) == [], place
         embedded_server(company.settings.home).start()
         assert company.state("marts") == published, f"readers see something of a run that broke off {place}"
         if place in LINKED_LATER:
@@ -162,6 +164,7 @@ def test_whatever_breaks_off_a_run_the_last_one_ends_where_an_undisturbed_one_do
         done = each.refresh()
         assert done.returncode == 0, done.stdout + done.stderr
     assert company.state() == twin.state() != published
+    assert left_behind(company.settings.home) == []
     assert company.ask(
         "select count(*) from marts.bridge_customer_identifier where value = '+79160000002'"
     ) != [(0,)]

@@ -11,7 +11,8 @@ import pytest
 
 from dagster_project.config import source_contracts
 from dagster_project.refresh import log_file
-from tests.end_to_end.conftest import Company
+from tests.conftest import left_behind
+from tests.end_to_end.conftest import Company, open_to_others
 
 
 class Again(NamedTuple):
@@ -59,6 +60,12 @@ def test_a_second_refresh_writes_nothing_but_its_time_and_keeps_every_id(
         f"select sum(rows_loaded), sum(rows_at_source) from ops.extractions where run_id = '{run[0]}'"
     )[0]
     assert read < at_source / 10, "an increment reads the look-back, not the source"
+
+
+def test_files_are_their_owners_alone_and_hold_no_copy_of_rows(company: Company, again: Again) -> None:
+    assert again.done.returncode == 0
+    assert open_to_others(company.settings.home) == []
+    assert left_behind(company.settings.home) == []
 
 
 def test_every_source_row_is_in_raw_and_every_contract_row_is_explained(company: Company) -> None:
@@ -161,8 +168,10 @@ def test_no_personal_value_reaches_logs_metadata_or_results(company: Company) ->
     }
     assert len(values) > 200
     home = company.settings.home
-    files = [log_file(company.settings), *home.glob("dagster/**/*"), *home.glob("dbt/logs/*")]
-    looked = [path for path in files if path.is_file()]
+    # The warehouse, what identity remembers, and the demo company's own files are what they are.
+    kept = {home / "warehouse", home / "identity", company.settings.demo_files}
+    looked = [path for path in home.rglob("*") if path.is_file() and kept.isdisjoint(path.parents)]
+    assert log_file(company.settings) in looked and any("dlt" in path.parts for path in looked)
     assert any(path.suffix == ".db" for path in looked)
     for path in looked:
         content = path.read_bytes()

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dagster_project.errors import SourceError
-from dagster_project.sources import Source, Table
+from dagster_project.errors import SourceError, WarehouseError
+from dagster_project.sources import Source, Table, leftovers
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Files
 from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
+from tests.conftest import left_behind
 
 DROP = Source(
     "testdrop",
@@ -63,7 +64,7 @@ def drop(clean_warehouse: Warehouse, tmp_path: Path) -> Iterator[Drop]:
     made.put("spend/0901.csv", "day,campaign,cost\n2026-09-01,a,10\n2026-09-01,b,20\n")
     made.put("prices/all.jsonl", '{"sku": "x", "price": 1}\n{"sku": "y", "price": 2}\n')
     yield made
-    assert list(made.work.glob("tmp*")) == []
+    assert left_behind(made.work) == []
 
 
 def test_only_new_and_changed_files_are_read(drop: Drop) -> None:
@@ -158,6 +159,36 @@ def test_a_source_whose_schema_was_dropped_is_read_anew(drop: Drop) -> None:
         )
     load = drop.load()
     assert (load["spend"].rows_loaded, load["spend"].rows_at_source, load["prices"].rows_loaded) == (2, 2, 2)
+
+
+def test_a_killed_runs_rows_are_removed_and_read_again(drop: Drop) -> None:
+    drop.load()
+    pipeline = drop.work / "dlt" / schema.raw_schema(DROP.name)
+    other = drop.work / "dlt" / "raw_of_a_source_that_left"
+    for killed in (pipeline / "load" / "normalized" / "1.2", other / "normalize" / "extracted" / "1.2"):
+        killed.mkdir(parents=True)
+        (killed / "rows.parquet").write_bytes(b"")
+    (drop.work / "delivery-killed").mkdir()
+    drop.put("spend/0902.csv", "day,campaign,cost\n2026-09-02,a,30\n")
+    leftovers.remove(drop.work, [schema.raw_schema(DROP.name)])
+    assert left_behind(drop.work) == []
+    assert not other.exists()
+    assert (drop.load()["spend"].rows_loaded, drop.load()["spend"].rows_loaded) == (1, 0)
+    assert drop.ask("select count(*) from raw_testdrop.spend") == [(3,)]
+
+
+def test_a_load_that_fails_leaves_no_rows_on_disk(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dlt.pipeline.pipeline import Pipeline
+
+    def fail(*_: object, **__: object) -> None:
+        assert left_behind(drop.work) != []
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(WarehouseError, match="no space left"):
+        patch.setattr(Pipeline, "load", fail)
+        drop.load()
+    assert left_behind(drop.work) == []
+    assert drop.load()["spend"].rows_loaded == 2
 
 
 def test_an_empty_folder_makes_empty_tables(drop: Drop) -> None:
