@@ -17,7 +17,7 @@ from dagster_project.assets.dbt import LAYERS, build_dbt_assets  # noqa: E402
 from dagster_project.assets.identity import resolve_identities  # noqa: E402
 from dagster_project.assets.published import build_published_asset  # noqa: E402
 from dagster_project.assets.raw import build_raw_assets  # noqa: E402
-from dagster_project.checks import build_gates  # noqa: E402
+from dagster_project.checks import build_gates, gated_assets  # noqa: E402
 from dagster_project.config import load_settings  # noqa: E402
 from dagster_project.jobs import daily_refresh_job, model_training_job  # noqa: E402
 from dagster_project.resources import Environment, RefreshLock  # noqa: E402
@@ -36,14 +36,15 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
         "refresh_lock": RefreshLock(environment=environment),
         **(overrides or {}),
     }
+    gates = build_gates()
     return dg.Definitions(
         assets=[
             *map(build_raw_assets, load_sources()),
             *map(build_dbt_assets, LAYERS),
             resolve_identities,
-            build_published_asset(),
+            build_published_asset(gated_assets(gates)),
         ],
-        asset_checks=build_gates(),
+        asset_checks=gates,
         jobs=[daily_refresh_job, model_training_job],
         schedules=build_schedules(load_settings()),
         resources=resources,

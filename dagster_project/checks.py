@@ -4,6 +4,8 @@ Belongs here: a gate's outcome as Dagster shows it. Does not belong here: judgin
 (expectations/).
 """
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from dagster_project.assets.dbt import asset_key, mart_nodes
@@ -29,6 +31,12 @@ def build_gates() -> list[dg.AssetChecksDefinition]:
         ),
         _every_source(),
     ]
+
+
+def gated_assets(gates: Iterable[dg.AssetChecksDefinition]) -> set[dg.AssetKey]:
+    """The assets that a gate of `gates` can stop: publishing waits for all of them."""
+    keys = {check.asset_key for gate in gates for check in gate.check_specs if check.blocking}
+    return keys - {PUBLISHED}
 
 
 def _asset_of(suite: Suite) -> dg.AssetKey:

@@ -3,6 +3,7 @@
 Belongs here: the asset that stands for what readers see. Does not belong here: publishing (warehouse/).
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import dagster as dg
@@ -17,12 +18,16 @@ from dagster_project.warehouse.publish import publish
 KEY = dg.AssetKey(["published", "customer_360"])
 
 
-def build_published_asset() -> dg.AssetsDefinition:
-    """Waits for every mart and its gate; then all of them appear at once."""
+def build_published_asset(gated: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
+    """Waits for every mart and for every gate; then all marts appear at once.
+
+    gated: the assets that carry a gate (checks.gated_assets), whether or not a mart reads them.
+    """
+    marts_built = {asset_key(node) for node in mart_nodes().values()}
 
     @dg.asset(
         key=KEY,
-        deps=[asset_key(node) for node in mart_nodes().values()],
+        deps=sorted(marts_built | set(gated)),
         group_name=KEY.path[0],
         description="The Customer 360 as readers see it: schemas `marts` and `bi`, exchanged in one commit "
         "after every gate has passed.",

@@ -9,8 +9,10 @@ import pytest
 
 from dagster_project import checks
 from dagster_project.assets.dbt import staging
+from dagster_project.assets.published import KEY as PUBLISHED
 from dagster_project.build import build_defs
-from dagster_project.config import PROJECT_ROOT
+from dagster_project.config import EXPECTATIONS_DIR, PROJECT_ROOT, source_contracts
+from dagster_project.quality import load_suites
 from dagster_project.sources import load_sources
 
 SNAPSHOT = Path(__file__).parent / "asset_graph.txt"
@@ -63,6 +65,22 @@ def test_every_table_has_a_blocking_gate(graph) -> None:
     for check in graph.asset_check_keys:
         if check.name == "gate":
             assert graph.get(check).blocking, check
+
+
+def test_publishing_waits_for_the_gate_of_every_suite(graph) -> None:
+    """A suite of a table that nothing reads must stop publishing too."""
+    waits_for = graph.get(PUBLISHED).parent_keys
+    suites = [
+        suite
+        for suite in load_suites(EXPECTATIONS_DIR).values()
+        if suite.layer != "raw" or suite.path[1] in source_contracts()
+    ]
+    assert {suite.layer for suite in suites} == {"raw", "intermediate", "identity", "marts"}
+    for suite in suites:
+        key = checks._asset_of(suite)
+        gate = graph.get(dg.AssetCheckKey(key, "gate"))
+        assert gate.blocking, suite.path
+        assert key in waits_for, suite.path
 
 
 def test_every_declared_table_is_an_asset(graph) -> None:
