@@ -5,6 +5,7 @@ Does not belong here: connecting to anything (warehouse/, sources/).
 """
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 ENV_PREFIX = "C360_"
+FRESH_HOURS = "72"  # how far a source may be behind the latest one before a gate warns
 PLACES = ("file://", "s3://", "http://", "https://")  # what a source without a database may lead to
 # The mark of a setting that dbt's models read too: `name: Annotated[str, FOR_DBT] = …` is all that it takes.
 FOR_DBT = "dbt reads it as the environment variable of this name"
@@ -138,14 +140,29 @@ class Settings(BaseSettings):
             setting = f"{ENV_PREFIX}SOURCE_{source.upper()}_TIME_ZONE"
             raise ConfigError(f"{setting}: {error}.", "Fix it in the environment or in .env.") from error
 
+    def source_fresh_hours(self, source: str) -> str:
+        """How many hours a source may be behind the latest one, as dbt reads it; `none` where it may be any.
+
+        C360_SOURCE_<NAME>_FRESH_HOURS, or three days.
+        """
+        hours = self._extra(f"source_{source}_fresh_hours").strip().lower() or FRESH_HOURS
+        if hours != "none" and not (re.fullmatch(r"[0-9]+([.][0-9]+)?", hours) and float(hours) > 0):
+            raise ConfigError(
+                f"{ENV_PREFIX}SOURCE_{source.upper()}_FRESH_HOURS is neither a number of hours above 0 nor none.",
+                "Fix it in the environment or in .env.",
+            )
+        return hours
+
     @property
     def dbt_settings(self) -> dict[str, str]:
-        """What dbt's models read, as environment variables: each setting marked FOR_DBT, and each source's zone."""
+        """What dbt's models read, as environment variables: each setting marked FOR_DBT, and those of each source."""
         marked = [name for name, field in type(self).model_fields.items() if FOR_DBT in field.metadata]
-        return {f"{ENV_PREFIX}{name.upper()}": str(getattr(self, name)) for name in marked} | {
-            f"{ENV_PREFIX}SOURCE_{source.upper()}_TIME_ZONE": self.source_time_zone(source)
-            for source in source_contracts()
-        }
+        given = {f"{ENV_PREFIX}{name.upper()}": str(getattr(self, name)) for name in marked}
+        for source in source_contracts():
+            prefix = f"{ENV_PREFIX}SOURCE_{source.upper()}"
+            given[f"{prefix}_TIME_ZONE"] = self.source_time_zone(source)
+            given[f"{prefix}_FRESH_HOURS"] = self.source_fresh_hours(source)
+        return given
 
     def _extra(self, name: str) -> str:
         # pydantic-settings reads unknown C360_ names from .env only; the environment goes first.

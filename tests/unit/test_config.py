@@ -109,6 +109,16 @@ def test_a_source_without_declaration_says_which_file_to_write() -> None:
     assert "sources/nosuch.toml" in refused.value.remedy
 
 
+def test_each_source_has_a_limit_of_freshness_of_its_own() -> None:
+    made = settings(source_surveys_fresh_hours="750.5", source_ads_fresh_hours="None")
+    given = dbt_environment(None, made)
+    limits = {source: given[f"C360_SOURCE_{source.upper()}_FRESH_HOURS"] for source in source_contracts()}
+    assert limits == dict.fromkeys(source_contracts(), "72") | {"surveys": "750.5", "ads": "none"}
+    for wrong in ("0", "-1", "three days", "1e3"):
+        with pytest.raises(ConfigError, match="C360_SOURCE_ADS_FRESH_HOURS is neither a number of hours"):
+            dbt_environment(None, settings(source_ads_fresh_hours=wrong))
+
+
 def test_every_setting_of_the_models_reaches_dbt() -> None:
     made = settings(
         time_zone="Asia/Vladivostok",

@@ -1,7 +1,15 @@
--- Up to when each source's data reach, whatever they tell. What depends on "today" (silence, windows that
--- have passed) counts from the latest interaction of all sources, so that the same data give the same marts
--- on any day. And when each source was last read into what stands here, or why it is held back meanwhile.
-with told as (
+-- The latest event of each source of vars.sources, of any kind; when the source was last read, and why it is
+-- on hold. What depends on "today" (silence, windows that have passed) counts from the latest interaction of
+-- all sources, so that the same data give the same marts on any day. Without interactions, from the latest
+-- event or the latest change of a record.
+with sources as (
+    {% for source in var('sources') %}
+    select '{{ source }}' as source_system, {{ fresh_hours(source) }} as fresh_hours
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+events as (
     select source_system, occurred_at, updated_at, deleted_at, true as is_interaction
     from {{ ref('interactions') }}
     union all
@@ -20,20 +28,44 @@ with told as (
 
 states as (
     {{ source_states() }}
+),
+
+latest as (
+    select
+        source_system,
+        max(occurred_at) as last_event_at,
+        max(updated_at) as last_change_at,
+        max(occurred_at) filter (where is_interaction) as last_interaction_at
+    from events
+    where deleted_at is null and occurred_at <= current_timestamp
+    group by source_system
+),
+
+as_of as (
+    select
+        coalesce(
+            max(latest.last_interaction_at),
+            max(latest.last_event_at),
+            (
+                select max(coalesce(records.updated_at, records.created_at))
+                from {{ ref('customer_records') }} as records
+                where coalesce(records.updated_at, records.created_at) <= current_timestamp
+            ),
+            current_timestamp
+        ) as data_as_of
+    from latest
 )
 
 select
-    t.source_system,
-    max(t.occurred_at) as last_event_at,
-    max(t.updated_at) as last_change_at,
-    (
-        select max(i.occurred_at) from told as i
-        where i.is_interaction and i.deleted_at is null and i.occurred_at <= current_timestamp
-    ) as data_as_of,
-    max(states.refreshed_at) as refreshed_at,
-    max(states.held_since) as held_since,
-    max(states.held_reason) as held_reason
-from told as t
-left join states on t.source_system = states.source_system
-where t.deleted_at is null and t.occurred_at <= current_timestamp
-group by t.source_system
+    sources.source_system,
+    latest.last_event_at,
+    latest.last_change_at,
+    as_of.data_as_of,
+    sources.fresh_hours,
+    states.refreshed_at,
+    states.held_since,
+    states.held_reason
+from sources
+cross join as_of
+left join latest on sources.source_system = latest.source_system
+left join states on sources.source_system = states.source_system
