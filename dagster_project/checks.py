@@ -5,10 +5,11 @@ Belongs here: a gate's outcome as Dagster shows it. Does not belong here: judgin
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import dagster as dg
 
-from dagster_project.assets.dbt import asset_key, mart_nodes
+from dagster_project.assets.dbt import asset_key, conformed_nodes, conformed_tables_of, mart_nodes
 from dagster_project.assets.failures import failing_clearly
 from dagster_project.assets.published import KEY as PUBLISHED
 from dagster_project.config import EXPECTATIONS_DIR, source_contracts
@@ -18,6 +19,26 @@ from dagster_project.resources import Environment
 from dagster_project.warehouse import Warehouse
 
 MESSAGES_SHOWN = 20
+
+
+@lru_cache
+def tables_without_source() -> frozenset[tuple[str, ...]]:
+    """The suites' paths of the tables that no source of vars.sources fills: they may be empty.
+
+    A conformed table is filled by the sources that name it. A mart by the conformed table of its own grain (the
+    same primary key); where there is none, by all that it is built from.
+    """
+    filled = {table for tables in source_contracts().values() for table in tables}
+    keys = {
+        name: tuple(node["config"]["meta"].get("primary_key", ())) for name, node in conformed_nodes().items()
+    }
+    idle = {("intermediate", name) for name in keys if name not in filled}
+    for name, node in mart_nodes().items():
+        read = conformed_tables_of(node)
+        own = {table for table in read if keys[table] == tuple(node["config"]["meta"]["primary_key"])} or read
+        if own and not own & filled:
+            idle.add(("marts", name))
+    return frozenset(idle)
 
 
 def build_gates() -> list[dg.AssetChecksDefinition]:
@@ -59,7 +80,12 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
     def gate(context: dg.AssetCheckExecutionContext, environment: Environment) -> dg.AssetCheckResult:
         with failing_clearly():
-            outcome = run_gate(environment.warehouse, suite, run_id=context.run.run_id)
+            outcome = run_gate(
+                environment.warehouse,
+                suite,
+                run_id=context.run.run_id,
+                may_be_emptied=_may_be_emptied(suite, environment),
+            )
             is_held = suite.layer == "raw" and _hold_or_release(
                 environment.warehouse, suite, outcome, context
             )
@@ -69,6 +95,11 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
         return _result(outcome, is_held)
 
     return gate
+
+
+def _may_be_emptied(suite: Suite, environment: Environment) -> bool:
+    named = f"{suite.layer}.{suite.table}" in environment.settings.tables_that_may_be_emptied
+    return named or suite.path in tables_without_source()
 
 
 def _hold_or_release(

@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     refresh_cron: str = "0 3 * * *"
     # The company's own numbers, comma separated: never a customer's identifier.
     company_phones: Annotated[str, FOR_DBT] = ""
-    # Tables (source.table, comma separated) that may lose all their rows without stopping the refresh.
+    # Tables (source.table, or layer.table of a gated one; comma separated) that may lose all their rows without
+    # stopping the refresh.
     may_be_emptied: str = ""
 
     @field_validator("time_zone")

@@ -194,10 +194,36 @@ def _digest() -> str:
 
 def mart_nodes() -> dict[str, Mapping[str, Any]]:
     """The marts' models by name."""
+    return _models_below("marts/")
+
+
+def conformed_nodes() -> dict[str, Mapping[str, Any]]:
+    """The conformed tables' models by name."""
+    return _models_below("intermediate/")
+
+
+def conformed_tables_of(mart: Mapping[str, Any]) -> set[str]:
+    """The names of the conformed tables that a mart is built from, by way of other marts too."""
+    nodes, found = manifest()["nodes"], set()
+    waiting, seen = [mart], set()
+    while waiting:
+        for parent in waiting.pop()["depends_on"]["nodes"]:
+            node = nodes.get(parent)
+            if node is None or node["resource_type"] != "model" or parent in seen:
+                continue
+            seen.add(parent)
+            if node["path"].startswith("intermediate/"):
+                found.add(node["name"])
+            else:
+                waiting.append(node)
+    return found
+
+
+def _models_below(folder: str) -> dict[str, Mapping[str, Any]]:
     return {
         node["name"]: node
         for node in manifest()["nodes"].values()
-        if node["resource_type"] == "model" and node["path"].startswith("marts/")
+        if node["resource_type"] == "model" and node["path"].startswith(folder)
     }
 
 

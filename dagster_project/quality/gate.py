@@ -24,6 +24,8 @@ from dagster_project.quality.suites import Expectation, Severity, Suite
 from dagster_project.warehouse import Warehouse
 
 FIGURES_SHOWN = 5
+# A table of so few rows may lose them all in an ordinary week.
+FEW_ROWS = 10
 
 
 class Status(StrEnum):
@@ -131,12 +133,13 @@ def run_gate(
     schema: str | None = None,
     table: str | None = None,
     batch: Batch | None = None,
+    may_be_emptied: bool = False,
 ) -> GateOutcome:
     """Validates schema.table by `suite`, moves bad rows to quarantine, writes ops.gate_results.
 
-    schema, table: where the suite's table is, if elsewhere. batch: new loads for layer raw, else the whole
-    table. Raises GateError for a suite that cannot be run, WarehouseError when the warehouse fails:
-    then nothing was validated and nothing moved.
+    schema, table: where the suite's table is unless given. batch: new loads for layer raw, else the whole
+    table. may_be_emptied: no source fills the table any more, or the settings name it. Raises GateError for a
+    suite that cannot be run, WarehouseError when the warehouse fails: then nothing was validated or moved.
     """
     started = time.perf_counter()
     place = Place(schema or suite.schema, table or suite.table, suite.key)
@@ -144,7 +147,7 @@ def run_gate(
     run = _open(warehouse, suite, place, run_id, batch)
     if _is_usable(run) and not _validate_at_once(run):
         _validate_rows(run)
-        _validate_table(run)
+        _validate_table(run, may_be_emptied)
     outcome = _outcome(run, started)
     with ledger.transaction(warehouse, suite) as connection:
         if run.is_settled and not run.has_loads:
@@ -152,6 +155,8 @@ def run_gate(
         ledger.append(connection, suite, [{"run_id": run_id, **asdict(result)} for result in run.results])
         if outcome.status is not Status.FAILED:
             ledger.set_passed(connection, suite, run.loads)
+            if not run.has_loads:
+                ledger.set_accepted(connection, suite, run.rows - run.moves.new)
     return outcome
 
 
@@ -299,16 +304,35 @@ def _settle(run: _Run, results: Sequence[RuleResult]) -> None:
     run.is_settled = bool(run.suite.row_rules)
 
 
-def _validate_table(run: _Run) -> None:
-    """Checks, on the rows that are left; an empty table fails unless it may be empty."""
+def _validate_table(run: _Run, may_be_emptied: bool) -> None:
+    """Checks, on the rows that are left; a table that was filled and is empty now fails unless it may be."""
     left, in_table = _left(run)
-    if not in_table and not run.suite.may_be_empty:
-        run.fail("the table is empty", is_error=False)
+    if not in_table and not run.suite.may_be_empty and not may_be_emptied and (why := _emptied(run)):
+        run.fail(why, is_error=False)
     checks = _evaluable(run, run.suite.checks)
     if not checks or not left:
         return
     _, results = _validated(run, checks)
     run.results += [_check_result(run, result) for result in results]
+
+
+def _emptied(run: _Run) -> str:
+    """What is wrong with the empty table; an empty text where it never had more than a few rows.
+
+    A new company has no orders yet, another one will never have any. Of a raw table nothing is ever deleted.
+    """
+    if run.has_loads:
+        moved = run.moves.new + run.moves.known
+        return f"the table is empty: all of its {moved:,} rows are in {run.place.quarantine}" if moved else ""
+    with ledger.transaction(run.warehouse, run.suite) as connection:
+        rows = ledger.accepted_rows(connection, run.suite)
+    if rows <= FEW_ROWS:
+        return ""
+    name = f"{run.suite.layer}.{run.suite.table}"
+    return (
+        f"the table is empty and had {rows:,} rows when it last passed. If that is right, set "
+        f"C360_MAY_BE_EMPTIED={name} for one refresh"
+    )
 
 
 def _left(run: _Run) -> tuple[bool, bool]:

@@ -133,6 +133,31 @@ def set_passed(connection: sa.Connection, suite: Suite, loads: Sequence[str] | N
     )
 
 
+def accepted_rows(connection: sa.Connection, suite: Suite) -> int:
+    """How many rows the table had when it last passed; 0 where it never did."""
+    return (
+        connection.scalar(
+            sa.text(
+                f"select rows from {OPS}.accepted_tables where layer = :layer and table_name = :table_name"
+            ),
+            {"layer": suite.layer, "table_name": suite.name},
+        )
+        or 0
+    )
+
+
+def set_accepted(connection: sa.Connection, suite: Suite, rows: int) -> None:
+    """Notes that the table passed with `rows`; where that changes nothing, nothing is written."""
+    connection.execute(
+        sa.text(
+            f"insert into {OPS}.accepted_tables as a (layer, table_name, rows) "
+            "values (:layer, :table_name, :rows) on conflict (layer, table_name) do update "
+            "set rows = excluded.rows, accepted_at = now() where a.rows <> excluded.rows"
+        ),
+        {"layer": suite.layer, "table_name": suite.name, "rows": rows},
+    )
+
+
 def append(connection: sa.Connection, suite: Suite, results: Sequence[Mapping[str, Any]]) -> None:
     """Adds `results`, mappings of gate_results' columns; layer and table_name are the suite's."""
     if not results:

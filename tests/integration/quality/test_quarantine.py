@@ -150,7 +150,8 @@ def test_a_table_that_is_empty_after_quarantine_fails(tills: Warehouse, make_sui
     load(tills, "1", (1, BAD))
     outcome = gate(tills, suite)
     assert outcome.status is Status.FAILED
-    assert "raw_odoo.pos_order: the table is empty" in outcome.messages
+    where = 'quarantine."odoo__pos_order"'
+    assert f"raw_odoo.pos_order: the table is empty: all of its 1 rows are in {where}" in outcome.messages
 
 
 def test_rows_without_a_key_and_copies_of_a_key_are_moved_whole(
