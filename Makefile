@@ -33,16 +33,8 @@ run: install ## everything: warehouse, demo company, one whole refresh, a summar
 test: install ## every test, on two cores
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-servers: ## MariaDB for the tests that read a real one, from Debian's packages; needs root
-	@PATH="$$PATH:/usr/sbin"; if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null && command -v my_print_defaults >/dev/null; then echo "MariaDB is there."; \
-	elif ! command -v apt-get >/dev/null; then \
-		echo "error: no apt-get here: install MariaDB's server programs (mariadbd, mariadb-install-db, my_print_defaults) another way." >&2; exit 1; \
-	elif [ "$$(id -u)" != 0 ]; then \
-		echo "error: installing Debian packages needs root: sudo make servers" >&2; exit 1; \
-	else \
-		echo "installing mariadb-server-core and mariadb-client-core (programs only, no service) …"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends mariadb-server-core mariadb-client-core >/dev/null; \
-	fi
+servers: ## MariaDB and PostgreSQL 15 for the tests that run on real ones, from Debian's packages; needs root
+	@.ci/servers
 
 ui: install ## Dagster's webserver and daemon on http://127.0.0.1:3000, schedule on
 	@$(BIN)/c360 ui

@@ -158,13 +158,13 @@ def customer(who: Annotated[str, typer.Argument(help="A phone, an e-mail or a cu
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def dbt_command(context: typer.Context) -> None:
     """Runs dbt on the warehouse: `c360 dbt build --select staging`."""
-    from dagster_project.warehouse import open_warehouse
+    from dagster_project.warehouse import open_current
     from dagster_project.warehouse.dbt import dbt_environment
 
     settings = load_settings()
     command = [_beside_python("dbt"), *context.args]
     command += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
-    environment = os.environ | dbt_environment(open_warehouse(settings), settings)
+    environment = os.environ | dbt_environment(open_current(settings), settings)
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
@@ -217,9 +217,18 @@ def warehouse_init() -> None:
     settings = load_settings()
     set_up(settings)
     console.print(
-        f"ready: give {schema.BI} and {schema.AGENT} passwords when someone is to read "
+        f"ready: give {schema.ANALYST}, {schema.BI} and {schema.AGENT} passwords when someone is to read "
         f"(alter role {schema.BI} login password '…')"
     )
+
+
+@warehouse_app.command("migrate")
+def warehouse_migrate() -> None:
+    """Brings the warehouse's own tables to this version; a refresh does it too."""
+    from dagster_project.warehouse import open_current
+
+    open_current(load_settings())
+    console.print("the warehouse is as this version needs it")
 
 
 @warehouse_app.command("stop")

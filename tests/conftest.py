@@ -1,5 +1,6 @@
 """Fixtures that every test may use: one real PostgreSQL a session, an empty warehouse a test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ import sqlalchemy as sa
 from dagster_project.config import Settings, source_contracts
 from dagster_project.warehouse import Warehouse, open_warehouse, schema
 from dagster_project.warehouse.connect import embedded_server
+from tests.debian_server import debian_server
+
+SERVERS = ("embedded", "postgresql-15")
 
 # Signs that SQL, the shell, format strings and URLs take for theirs: every path below a home must survive them.
 AWKWARD_FOLDER = 'it\'s 100% "of" $HOME `Дом#'
@@ -38,10 +42,29 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     embedded_server(home).stop()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `every_server` run on each PostgreSQL that the docs promise."""
+    if metafunc.definition.get_closest_marker("every_server") and "warehouse" in metafunc.fixturenames:
+        metafunc.parametrize("warehouse", SERVERS, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def warehouse(settings: Settings) -> Warehouse:
-    """A real warehouse, its schemas made; tests that write use tables of their own or clean_warehouse."""
-    return open_warehouse(settings)
+def warehouse(request: pytest.FixtureRequest, settings: Settings) -> Warehouse:
+    """A real warehouse, its schemas made; tests that write use tables of their own or clean_warehouse.
+
+    C360_TEST_SERVER=postgresql-15 runs everything on that one.
+    """
+    server = getattr(request, "param", os.environ.get("C360_TEST_SERVER", SERVERS[0]))
+    if server == SERVERS[0]:
+        return open_warehouse(settings)
+    return request.getfixturevalue("postgresql_15")
+
+
+@pytest.fixture(scope="session")
+def postgresql_15(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse on Debian's PostgreSQL 15, set up as on a managed server: no superuser has a part in it."""
+    with debian_server(tmp_path_factory.mktemp("postgresql")) as made:
+        yield made
 
 
 def left_behind(folder: Path) -> list[str]:

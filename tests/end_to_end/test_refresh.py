@@ -8,17 +8,20 @@ import subprocess
 from typing import NamedTuple
 
 import pytest
+import sqlalchemy as sa
 
 from dagster_project.config import source_contracts
 from dagster_project.refresh import log_file
 from tests.conftest import left_behind
 from tests.end_to_end.conftest import Company, open_to_others
+from tests.watch import ddl
 
 
 class Again(NamedTuple):
     state: dict[str, tuple]
     ids: list[tuple]
     done: subprocess.CompletedProcess[str]
+    ddl: list[str]
 
 
 def customer_ids(company: Company) -> list[tuple]:
@@ -29,8 +32,17 @@ def customer_ids(company: Company) -> list[tuple]:
 
 @pytest.fixture(scope="module")
 def again(company: Company) -> Again:
-    """A refresh right after the first one: what it said, and what was there before it."""
-    return Again(company.state(), customer_ids(company), company.refresh())
+    """A refresh right after the first one, under idle readers: what it said, and what was there before it."""
+    before = company.state(), customer_ids(company)
+    engine = sa.create_engine(company.warehouse.url, poolclass=sa.NullPool)
+    with engine.connect() as reader, ddl(company.warehouse) as seen:
+        # A forgotten psql: a transaction that has read every mart and what tells of the links and the run.
+        for (relation,) in company.ask(
+            "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            "where n.nspname in ('marts', 'bi', 'identity', 'ops', 'quarantine') and c.relkind in ('r', 'v')"
+        ):
+            reader.exec_driver_sql(f"select count(*) from {relation}")
+        return Again(*before, company.refresh(), seen())
 
 
 def test_the_summary_tells_of_sources_layers_gates_customers_and_steps(again: Again) -> None:
@@ -66,6 +78,17 @@ def test_files_are_their_owners_alone_and_hold_no_copy_of_rows(company: Company,
     assert again.done.returncode == 0
     assert open_to_others(company.settings.home) == []
     assert left_behind(company.settings.home) == []
+
+
+def test_a_second_refresh_runs_no_ddl_on_what_others_read_and_waits_for_no_reader(again: Again) -> None:
+    assert again.done.returncode == 0, again.done.stdout + again.done.stderr
+    assert any("intermediate." in line for line in again.ddl), "nothing is watched"
+    assert [
+        line
+        for line in again.ddl
+        if line.startswith(("GRANT", "REVOKE"))
+        or line.split()[-1].startswith(("ops.", "identity.", "quarantine.", "marts.", "bi."))
+    ] == []
 
 
 def test_every_source_row_is_in_raw_and_every_contract_row_is_explained(company: Company) -> None:
@@ -142,6 +165,10 @@ def test_a_query_answers_in_csv_and_a_wrong_one_in_one_line(company: Company) ->
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert rows[0] == ["cards", "count"]
     assert int(rows[1][0]) > int(rows[1][1]) > 100
+
+    written = company.c360("sql", "create table marts.zz(x int)")
+    assert written.returncode == 1 and "--write" in written.stderr
+    assert company.ask("select to_regclass('marts.zz')") == [(None,)]
 
     wrong = company.c360("sql", "select nothing from nowhere")
     assert wrong.returncode == 1

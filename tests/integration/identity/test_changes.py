@@ -7,6 +7,8 @@ from dagster_project.identity import changes, store
 from dagster_project.warehouse import Warehouse
 from tests.integration.identity.test_refresh import do, fill, rows
 
+pytestmark = pytest.mark.every_server
+
 RECORDS, IDENTIFIERS = "intermediate.customer_records", "intermediate.customer_record_identifiers"
 FIRST = f"(select source_record_id from {RECORDS} order by 1 limit 1)"
 

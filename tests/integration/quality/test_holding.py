@@ -1,10 +1,13 @@
 """Sources held back: who may be, since when, and why."""
 
+import pytest
 import sqlalchemy as sa
 
 from dagster_project.quality import holding
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.warehouse import Warehouse, ledger
+
+pytestmark = pytest.mark.every_server
 
 SOURCES = ["asterisk", "odoo"]
 

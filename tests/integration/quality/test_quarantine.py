@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from dagster_project.quality import GateOutcome, Status, Suite, forget, run_gate
 from dagster_project.warehouse import Warehouse
 from tests.integration.quality.conftest import DATE_RULE, MakeSuite, check, execute, load, one, rows
+
+pytestmark = pytest.mark.every_server
 
 BAD, GOOD = "0001-01-01", "2026-01-01"
 AMOUNT_RULE = check("expect_column_values_to_be_between", column="amount_total", min_value=0) | {

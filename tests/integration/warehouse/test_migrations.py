@@ -13,6 +13,7 @@ from dagster_project.warehouse.lock import refresh_lock
 from dagster_project.warehouse.migrations import Migration, migrate
 from tests.conftest import empty
 
+pytestmark = pytest.mark.every_server
 BEFORE = Path(__file__).parent / "before_migrations.sql"
 OURS = ("ops", "identity", "quarantine")
 # Everything that a query or a program can notice of our tables.

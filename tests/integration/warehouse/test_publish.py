@@ -12,6 +12,9 @@ from dagster_project.errors import RefreshBusy, WarehouseError, WarehouseLocked
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.lock import refresh_lock
 from dagster_project.warehouse.publish import Mart, publish
+from tests.watch import ddl
+
+pytestmark = pytest.mark.every_server
 
 PEOPLE = Mart("people", ("id",), frozenset({"name", "born", "card"}))
 VISITS = Mart("visits", ("id",), frozenset())
@@ -291,42 +294,16 @@ def test_another_key_takes_the_place_of_the_old_one(built: Warehouse) -> None:
 # -- who reads what --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def ddl(warehouse: Warehouse) -> Iterator[list[str]]:
-    """Tags and objects of every DDL statement on schemas of ours, temporary ones left out."""
-    said: list[str] = []
-    with warehouse.admin_engine().connect() as admin:
-        admin.exec_driver_sql("create schema watch; create table watch.ddl (line text)")
-        admin.exec_driver_sql("grant usage on schema watch to public; grant insert on watch.ddl to public")
-        admin.exec_driver_sql(
-            """
-            create function watch.note() returns event_trigger language plpgsql as $$ begin
-                insert into watch.ddl select concat_ws(' ', command_tag, coalesce(object_identity, object_type))
-                from pg_event_trigger_ddl_commands() where schema_name is distinct from 'pg_temp';
-            end $$;
-            create event trigger watch_ddl on ddl_command_end execute function watch.note()
-            """
-        )
-        yield said
-        said += admin.scalars(sa.text("select line from watch.ddl")).all()
-        admin.exec_driver_sql("drop event trigger watch_ddl; drop schema watch cascade")
+def test_an_unchanged_publication_runs_no_ddl_and_grants_nothing(built: Warehouse) -> None:
+    with ddl(built) as seen:
+        publish(built, [PEOPLE, VISITS])
+        first = seen()
+        assert "CREATE TABLE marts.people" in first and "GRANT TABLE" in first, "nothing is watched"
+        run(built, "update marts_build.people set city = 'Пермь' where id = 1")
 
+        publish(built, [PEOPLE, VISITS])
 
-def noted(warehouse: Warehouse) -> list[str]:
-    return [line for (line,) in ask(warehouse, "select line from watch.ddl")]
-
-
-def test_an_unchanged_publication_runs_no_ddl_and_grants_nothing(built: Warehouse, ddl: list[str]) -> None:
-    publish(built, [PEOPLE, VISITS])
-    assert any(line.startswith("CREATE TABLE marts.") for line in noted(built)), "nothing is watched"
-    assert any(line.startswith("GRANT") for line in noted(built))
-    run(built, "update marts_build.people set city = 'Пермь' where id = 1")
-    with built.admin_engine().connect() as admin:
-        admin.exec_driver_sql("truncate watch.ddl")
-
-    publish(built, [PEOPLE, VISITS])
-
-    assert noted(built) == []
+        assert seen() == []
 
 
 def test_a_column_that_becomes_personal_is_taken_from_bi(built: Warehouse) -> None:
