@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dagster_project.config import Settings, source_contracts
 from dagster_project.warehouse import Warehouse, open_warehouse, schema
 from dagster_project.warehouse.connect import embedded_server
-from tests.debian_server import debian_server
+from tests.managed_server import managed_server
 
 SERVERS = ("embedded", "postgresql-15")
 
@@ -63,7 +63,7 @@ def warehouse(request: pytest.FixtureRequest, settings: Settings) -> Warehouse:
 @pytest.fixture(scope="session")
 def postgresql_15(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A warehouse on Debian's PostgreSQL 15, set up as on a managed server: no superuser has a part in it."""
-    with debian_server(tmp_path_factory.mktemp("postgresql")) as made:
+    with managed_server(tmp_path_factory.mktemp("postgresql")) as made:
         yield made
 
 

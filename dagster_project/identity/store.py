@@ -343,7 +343,7 @@ def _statements(
 ) -> Iterable[str]:
     if isinstance(rows, Delta):
         yield from _followed(cursor, table, rows, keys)
-    elif rows.num_rows >= _MANY and _is_empty(cursor, table) and _is_mine_alone(cursor, table):
+    elif rows.num_rows >= FILLED_AT_ONCE and _is_empty(cursor, table) and _is_mine_alone(cursor, table):
         yield from _filled(cursor, table, rows)
     else:
         _stage(cursor, f"new_{table}", rows)
@@ -370,7 +370,7 @@ def _is_empty(cursor: adbc.Cursor, table: str) -> bool:
 
 
 # Fewer rows than these are not worth the locks of a table filled at once.
-_MANY = 1_000
+FILLED_AT_ONCE = 1_000
 
 
 def _is_mine_alone(cursor: adbc.Cursor, table: str) -> bool:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dagster_project.sources.declaration import Source
 from dagster_project.sources.reflect import Reflected
 from dagster_project.warehouse import Warehouse, schema
-from dagster_project.warehouse.locks import run_briefly
+from dagster_project.warehouse.locks import PATIENCE_S, run_briefly
 
 INTEGERS = ("smallint", "integer")
 
@@ -49,14 +49,14 @@ def widen(source: Source, reflected: Reflected, warehouse: Warehouse) -> list[st
     return widened
 
 
-def alter(connection: sa.Connection, table: str, change: str) -> None:
+def alter(connection: sa.Connection, table: str, change: str, patience_s: float = PATIENCE_S) -> None:
     """Alters a raw table, without the views that read it where a type changes, as soon as nobody uses them.
 
     Raises WarehouseLocked naming the sessions that do.
     """
     views = connection.scalars(sa.text(_VIEWS), {"table": table}).all() if " type " in change else []
     statements = [*(f"drop view if exists {view} cascade" for view in views), f"alter table {table} {change}"]
-    run_briefly(connection, statements, [table, *views])
+    run_briefly(connection, statements, [table, *views], patience_s)
 
 
 def _wider(now: sa.types.TypeEngine, kind: str, precision: int | None, scale: int | None) -> str | None:

