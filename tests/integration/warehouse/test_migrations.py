@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.config import Settings
 from dagster_project.errors import RefreshBusy, WarehouseError
-from dagster_project.warehouse import Warehouse, migrations, schema
+from dagster_project.identity.decisions import all_decisions
+from dagster_project.warehouse import Warehouse, migrations, open_current, schema
 from dagster_project.warehouse.lock import refresh_lock
 from dagster_project.warehouse.migrations import Migration, migrate
 from tests.conftest import empty
@@ -139,6 +141,14 @@ def test_nothing_is_migrated_while_a_refresh_is_at_work(clean_warehouse: Warehou
         with pytest.raises(RefreshBusy):
             migrate(clean_warehouse, extended, refresh_lock_key=schema.REFRESH_LOCK_KEY)
         assert migrate(clean_warehouse, extended), "the refresh itself migrates under its lock"
+
+
+def test_a_steward_meets_a_warehouse_that_is_behind(without_tables: Warehouse, settings: Settings) -> None:
+    url = without_tables.url.render_as_string(hide_password=False)
+
+    opened = open_current(settings.model_copy(update={"warehouse_url": url}))
+
+    assert list(all_decisions(opened)) == []
 
 
 def test_numbers_may_have_gaps_and_a_lower_one_may_come_later(clean_warehouse: Warehouse) -> None:

@@ -212,7 +212,7 @@ def test_an_idle_reader_stops_a_change_of_columns_in_time_and_nobody_waits(
         pid = reader.exec_driver_sql("select pg_backend_pid()").scalar_one()
         begun = time.monotonic()
         with pytest.raises(WarehouseLocked) as refused:
-            publish(built, [PEOPLE, VISITS], patience_s=2, rows_under_lock=rows_under_lock)
+            publish(built, [PEOPLE, VISITS], patience_s=1, rows_under_lock=rows_under_lock)
         assert time.monotonic() - begun < 10
     said = refused.value.problem
     assert "marts" in said and "people" in said
