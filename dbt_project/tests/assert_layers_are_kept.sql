@@ -1,12 +1,14 @@
 -- Data flow one way: staging reads raw, contracts read staging, marts read contracts, identity and marts. A
--- short cut would escape the gates between the layers. Seeds are dictionaries that anyone may read.
+-- short cut would escape the gates between the layers. Seeds are dictionaries that anyone may read; ops has what the
+-- run itself noted of sources, such as those on hold.
 {% set broken = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' %}
         {% set layer = node.path.split('/')[0] %}
         {% for parent_id in node.depends_on.nodes %}
             {% if parent_id in graph.sources %}
-                {% set from = 'identity' if graph.sources[parent_id].source_name == 'identity' else 'raw' %}
+                {% set name = graph.sources[parent_id].source_name %}
+                {% set from = name if name in ['identity', 'ops'] else 'raw' %}
             {% elif graph.nodes[parent_id].resource_type == 'seed' %}
                 {% set from = 'seed' %}
             {% else %}
@@ -14,8 +16,8 @@
             {% endif %}
             {% set allowed = {
                 'staging': ['raw', 'staging', 'seed'],
-                'intermediate': ['staging', 'intermediate', 'seed'],
-                'marts': ['intermediate', 'identity', 'marts', 'seed'],
+                'intermediate': ['staging', 'intermediate', 'ops', 'seed'],
+                'marts': ['intermediate', 'identity', 'marts', 'ops', 'seed'],
             }[layer] %}
             {% if from not in allowed %}
                 {% do broken.append(node.name ~ ' reads ' ~ parent_id) %}
