@@ -17,6 +17,7 @@ from dagster_project.assets.dbt import LAYERS, build_dbt_assets  # noqa: E402
 from dagster_project.assets.identity import resolve_identities  # noqa: E402
 from dagster_project.assets.published import build_published_asset  # noqa: E402
 from dagster_project.assets.raw import build_raw_assets  # noqa: E402
+from dagster_project.assets.training import train_for_new_sources  # noqa: E402
 from dagster_project.checks import build_gates, gated_assets  # noqa: E402
 from dagster_project.config import load_settings  # noqa: E402
 from dagster_project.jobs import daily_refresh_job, model_training_job  # noqa: E402
@@ -41,6 +42,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
         assets=[
             *map(build_raw_assets, load_sources()),
             *map(build_dbt_assets, LAYERS),
+            train_for_new_sources,
             resolve_identities,
             build_published_asset(gated_assets(gates)),
         ],

@@ -22,7 +22,7 @@ daily_refresh_job = dg.define_asset_job(
 
 @dg.job(
     description="Trains the linkage model anew and promotes it if it is not worse. Run it when the gate on "
-    "identity.runs speaks of drift, or after new sources; never part of the daily refresh.",
+    "identity.runs reports drift. A refresh that meets a new source trains by itself.",
     tags={REFRESH_TAG: "warehouse"},
     executor_def=dg.in_process_executor,
 )

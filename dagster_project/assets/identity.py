@@ -30,6 +30,8 @@ TABLES = {
     "runs": "Every linkage run and its figures. Grain: run.",
 }
 CONTRACTS = ("customer_records", "customer_record_identifiers")
+# Trained, if at all, before scoring (training.py).
+MODELS = dg.AssetKey([LAYER, "models"])
 
 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
@@ -46,7 +48,7 @@ def identity_key(table: str) -> dg.AssetKey:
     specs=[
         dg.AssetSpec(
             identity_key(table),
-            deps=[dg.AssetKey(["intermediate", contract]) for contract in CONTRACTS],
+            deps=[*(dg.AssetKey(["intermediate", contract]) for contract in CONTRACTS), MODELS],
             group_name=LAYER,
             description=description,
             kinds={"splink", "duckdb", "postgres"},

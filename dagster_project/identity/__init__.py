@@ -14,7 +14,7 @@ from dagster_project.identity.pipeline import refresh
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution, resolve
 from dagster_project.identity.store import RunSummary
-from dagster_project.identity.training import Training, train
+from dagster_project.identity.training import Training, train, train_for_new_sources
 
 __all__ = [
     "Previous",
@@ -29,4 +29,5 @@ __all__ = [
     "refresh",
     "resolve",
     "train",
+    "train_for_new_sources",
 ]

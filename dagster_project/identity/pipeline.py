@@ -111,7 +111,9 @@ def refresh(
                 writer.met(seen)
                 writer.summary(summary)
             return summary
-        run = _Run(warehouse, run_id, started_at, model, fingerprint, state, seen, say)
+        linked = store.linked_sources(warehouse)
+        new_sources = len(store.sources_of_records(warehouse) - linked) if linked else 0
+        run = _Run(warehouse, run_id, started_at, model, fingerprint, state, seen, say, new_sources)
         found: RunSummary | None = None
         if is_known and state is not None:
             with _whatever_befalls(state, say):
@@ -168,6 +170,7 @@ class _Run:
     state: State | None
     seen: Changes
     say: Progress
+    new_sources: int
 
 
 def _write(
@@ -204,6 +207,7 @@ def _write(
                 estimated_precision=rest.estimate.precision,
                 estimated_recall=rest.estimate.recall,
                 weight_drift=drift(run.model.training.get("weights", rest.weights), rest.weights),
+                new_sources=run.new_sources,
                 **rest.counts,
             )
             writer.met(run.seen, mark)
@@ -447,7 +451,7 @@ _DIGESTS_FOLLOW = (
 
 def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime, cards: int) -> Model:
     model = calibrate(con, train_model(con, at))
-    model.training.update(provenance(cards))
+    model.training.update(provenance(cards, sorted(store.sources_of_records(warehouse))))
     store.write_model(warehouse, model)
     return model
 

@@ -68,6 +68,7 @@ class RunSummary:
     estimated_precision: float | None = None
     estimated_recall: float | None = None
     weight_drift: float | None = None
+    new_sources: int = 0
 
 
 @contextlib.contextmanager
@@ -268,6 +269,69 @@ def write_model(warehouse: Warehouse, model: Model, is_current: bool = True) -> 
                 " select model_version, column_name, value, frequency from new_frequencies on conflict do nothing"
             )
         connection.commit()
+
+
+def update_training(warehouse: Warehouse, version: str, changes: Mapping[str, Any]) -> None:
+    """Puts `changes` into what model `version` notes of its training."""
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                f"update {IDENTITY}.models set training = training || cast(:changes as jsonb) "
+                "where model_version = :version"
+            ),
+            {"changes": json.dumps(dict(changes)), "version": version},
+        )
+
+
+def sources_of_records(warehouse: Warehouse) -> set[str]:
+    """The sources that intermediate.customer_records has records of."""
+    return _sources(warehouse, f"{INTERMEDIATE}.customer_records")
+
+
+def linked_sources(warehouse: Warehouse) -> set[str]:
+    """The sources whose records the last run linked."""
+    return _sources(warehouse, f"{IDENTITY}.record_customers")
+
+
+def _sources(warehouse: Warehouse, table: str) -> set[str]:
+    # From one source to the next by the index, where `distinct` would read every row.
+    query = f"""
+        with recursive found as (
+            select min(source_system) as source from {table}
+            union all
+            select (select min(source_system) from {table} where source_system > found.source)
+            from found where found.source is not null)
+        select source from found where source is not null
+    """
+    with warehouse.begin() as connection:
+        return set(connection.scalars(sa.text(query)))
+
+
+def share_of_records(warehouse: Warehouse, sources: Iterable[str]) -> tuple[int, int]:
+    """How many live records are of `sources`, and how many there are in all."""
+    with warehouse.begin() as connection:
+        row = connection.execute(
+            sa.text(
+                "select count(*) filter (where source_system = any(:sources)), count(*) "
+                f"from {INTERMEDIATE}.customer_records where deleted_at is null"
+            ),
+            {"sources": sorted(sources)},
+        ).one()
+    return row[0], row[1]
+
+
+def was_trained_on(warehouse: Warehouse, sources: Iterable[str]) -> bool:
+    """Whether any model, promoted or not, was trained on records of all of `sources`."""
+    with warehouse.begin() as connection:
+        return bool(
+            connection.scalar(
+                sa.text(
+                    f"select exists (select from {IDENTITY}.models "
+                    "where training -> 'sources' @> cast(:sources as jsonb))"
+                ),
+                {"sources": json.dumps(sorted(sources))},
+            )
+        )
 
 
 def last_run(warehouse: Warehouse) -> RunSummary | None:

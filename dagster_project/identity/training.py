@@ -23,13 +23,16 @@ from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import Estimate, drift, estimate
 from dagster_project.identity.evaluate import b_cubed, pairwise
 from dagster_project.identity.model import Model, check, train_model
+from dagster_project.identity.profiles import PROFILE_COLUMNS
 from dagster_project.identity.resolution import RULES_VERSION, Progress, Resolution, prepare, resolve_prepared
 from dagster_project.warehouse import Warehouse
 
 # How much a figure may fall before the new model counts as worse.
 TOLERANCE = {"estimated F1": 0.002, "pairwise F1": 0.001, "B-cubed F1": 0.001, "decisions kept": 0.0}
-# A customer of more cards is a mistake, as expectations/identity/runs.json has it.
+# A customer of more distinct profiles is a mistake, as expectations/identity/record_customers.json has it.
 LARGEST = 50
+# New sources change what the model meets once they bring so many of the records.
+NEW_SHARE, NEW_RECORDS = 0.01, 20
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,11 @@ def train(
     model = calibrate(con, train_model(con, dt.datetime.now(dt.UTC)))
     say(f"trained {model.version} on {model.training['profiles']} profiles")
     current, unfit = _in_use(warehouse)
+    sources = sorted(store.sources_of_records(warehouse))
     if current is not None and current.version == model.version:
+        store.update_training(warehouse, current.version, {"sources": sources})
         return Training(
-            model, current.version, False, "These cards train the model in use once more: it stays."
+            model, current.version, False, "These records train the model in use once more: it stays."
         )
 
     def linked(by: Model, side: str) -> Resolution:
@@ -119,7 +124,7 @@ def train(
     model = replace(
         model,
         training=model.training
-        | provenance(cards, parent)
+        | provenance(cards, sources, parent)
         | {
             "weights": after.weights,
             "verdict": why,
@@ -127,12 +132,39 @@ def train(
         },
     )
     store.write_model(warehouse, model, is_current=is_promoted)
+    if current is not None and before is not None and not is_promoted:
+        # It was evaluated on these records and stays: what it meets in them is no drift.
+        store.update_training(warehouse, current.version, {"weights": before.weights})
     return Training(model, parent, is_promoted, why, figures)
 
 
-def provenance(cards: int, parent: str | None = None) -> dict[str, Any]:
+def train_for_new_sources(
+    warehouse: Warehouse, *, company_phones: Sequence[str] = (), progress: Progress | None = None
+) -> tuple[Training | None, str]:
+    """Trains where the records are of sources that no model was trained on; the training, and why or why not.
+
+    Asked before every scoring: a set of sources is tried once, whether or not the model is promoted. A source that
+    brings fewer than 1 in 100 records, or fewer than 20, waits until it brings more.
+    """
+    current, _ = _in_use(warehouse)
+    if current is None:
+        return None, "No model is in use: scoring trains the first one, or refuses one of other code."
+    known = set(current.training.get("sources") or store.linked_sources(warehouse))
+    present = store.sources_of_records(warehouse)
+    if not (new := sorted(present - known)):
+        return None, "The model in use was trained on records of every source."
+    if store.was_trained_on(warehouse, present):
+        return None, f"A model was trained with {', '.join(new)} and not promoted."
+    records, total = store.share_of_records(warehouse, new)
+    if records < max(NEW_RECORDS, NEW_SHARE * total):
+        return None, f"{', '.join(new)}: {records:,} of {total:,} records are too few to train for."
+    training = train(warehouse, company_phones=company_phones, progress=progress)
+    return training, f"The model in use never met records of {', '.join(new)}. {training.why}"
+
+
+def provenance(cards: int, sources: Sequence[str], parent: str | None = None) -> dict[str, Any]:
     """Where a model comes from, as its `training` keeps it."""
-    return {"cards": cards, "rules_version": RULES_VERSION, "parent": parent}
+    return {"cards": cards, "sources": sorted(sources), "rules_version": RULES_VERSION, "parent": parent}
 
 
 def _in_use(warehouse: Warehouse) -> tuple[Model | None, str | None]:
@@ -195,7 +227,7 @@ def _figures(
         ]
     found += [
         ("customers", lambda _, r: r.counts["customers"]),
-        ("largest customer", lambda _, r: r.counts["largest_cluster"]),
+        ("largest customer", lambda side, _: _most_profiles(con, side)),
         ("links", lambda _, r: r.counts["edges"]),
     ]
     figures = [
@@ -204,6 +236,15 @@ def _figures(
     if before:
         figures += [Figure(name, None, value) for name, value in _changes(con, before, after).items()]
     return figures
+
+
+def _most_profiles(con: duckdb.DuckDBPyConnection, side: str) -> int:
+    """How many distinct profiles the largest customer of one linkage has: of a regular guest's orders, one."""
+    columns = (column for column in PROFILE_COLUMNS if column != "unique_id")
+    return con.execute(
+        f"select coalesce(max(n), 0) from (select count(distinct hash({', '.join(columns)})) as n "
+        f"from clusters_{side} join profiles using (pid) group by cluster)"
+    ).fetchall()[0][0]
 
 
 def _kept(decisions: pa.Table, record_customers: pa.Table) -> float | None:

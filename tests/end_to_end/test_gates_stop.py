@@ -70,7 +70,7 @@ def test_a_critical_rule_of_any_suite_stops_publishing_and_a_raw_one_its_source(
     done = company.patched_refresh(f"NAMES = {SUITES!r}\n{REFRESHES}\nimport sys; sys.exit()", timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(IDENTITY) == 8 and set(found) == set(SUITES)
+    assert len(IDENTITY) == 9 and set(found) == set(SUITES)
     published = {run_id for (run_id,) in company.ask("select distinct run_id from ops.publications")}
     for name, (run_id, success, stopped, held) in found.items():
         if name == SOUND:

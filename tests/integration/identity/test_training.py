@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from dagster_project.assets.training import train_linkage_model
 from dagster_project.cli import app
 from dagster_project.errors import IdentityError
-from dagster_project.identity import refresh, train, training
+from dagster_project.identity import refresh, train, train_for_new_sources, training
 from dagster_project.identity.model import Model, train_model
 from dagster_project.warehouse import Warehouse
 from tests.integration.identity.test_refresh import do, filled, rows
@@ -200,3 +200,73 @@ def test_the_command_says_what_came_of_it(
     assert "largest customer" in told and "links lost" in told
     assert "Names alone link nobody: of " in told
     assert "The next `c360 refresh` links every card by the new model." in said("--force")
+
+
+def add_source(warehouse: Warehouse, name: str, where: str) -> None:
+    """Records of `where` once more, as another system has them: with their identifiers, of another town."""
+    for table, changes in (("customer_records", ", city = 'Тверь'"), ("customer_record_identifiers", "")):
+        do(
+            warehouse,
+            f"create temp table copied on commit drop as select * from intermediate.{table} where {where};"
+            f" update copied set source_system = '{name}'{changes};"
+            f" insert into intermediate.{table} select * from copied",
+        )
+
+
+def test_a_new_source_trains_once_before_it_is_scored(filled: Warehouse) -> None:
+    assert train_for_new_sources(filled) == (
+        None,
+        "No model is in use: scoring trains the first one, or refuses one of other code.",
+    )
+    refresh(filled, "r1")
+    ((old,),) = rows(filled, CURRENT)
+    assert train_for_new_sources(filled) == (None, "The model in use was trained on records of every source.")
+
+    add_source(filled, "loyalty", "source_system = 'crm' and hashtext(source_record_id) % 3 = 0")
+    training, why = train_for_new_sources(filled)
+    assert training is not None and training.is_promoted, why
+    assert why.startswith("The model in use never met records of loyalty. Promoted: ")
+    assert "loyalty" in training.model.training["sources"]
+    done = refresh(filled, "r2")
+    assert done.model_version == training.model.version != old
+    assert (done.new_sources, done.weight_drift) == (1, pytest.approx(0, abs=0.05))
+    assert train_for_new_sources(filled)[0] is None
+    do(filled, "update intermediate.customer_records set city = 'Тула' where source_system = 'loyalty'")
+    assert refresh(filled, "r3").new_sources == 0
+
+
+def test_a_few_records_of_a_new_source_are_no_reason_to_train(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    some = "(select source_record_id from intermediate.customer_records where source_system = 'crm' limit 19)"
+    add_source(filled, "loyalty", f"source_system = 'crm' and source_record_id in {some}")
+    training, why = train_for_new_sources(filled)
+    assert training is None and why.startswith("loyalty: 19 of ")
+
+
+def test_a_model_that_was_refused_is_not_trained_again_and_its_drift_is_measured_anew(
+    model_matters: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_source(model_matters, "loyalty", "source_system = 'crm' and hashtext(source_record_id) % 3 = 0")
+    monkeypatch.setattr(training, "train_model", worse)
+    refused, why = train_for_new_sources(model_matters)
+    assert refused is not None and not refused.is_promoted
+    assert "Kept the model in use" in why
+    again, why = train_for_new_sources(model_matters)
+    assert (again, why) == (None, "A model was trained with loyalty and not promoted.")
+    # The model that stays was evaluated on the new records: they are what it is compared with from now on.
+    assert refresh(model_matters, "r2").weight_drift == pytest.approx(0, abs=0.05)
+
+
+def test_a_guest_of_many_orders_is_one_profile_of_the_largest_customer(filled: Warehouse) -> None:
+    refresh(filled, "r1")
+    one = "(select min(source_record_id) from intermediate.customer_records where source_system = 'crm')"
+    do(
+        filled,
+        "create temp table copied on commit drop as select c.*, n from intermediate.customer_records c,"
+        f" generate_series(1, 120) n where source_system = 'crm' and source_record_id = {one};"
+        " update copied set source_record_id = 'order:' || n; alter table copied drop column n;"
+        " insert into intermediate.customer_records select * from copied",
+    )
+    do(filled, "delete from intermediate.customer_records where hashtext(source_record_id) % 7 = 0")
+    figures = {figure.name: figure for figure in train(filled).figures}
+    assert figures["largest customer"].after <= 10

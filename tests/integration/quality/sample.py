@@ -23,7 +23,8 @@ ALIVE: Row = dict.fromkeys(LIVING.split())
 OVERRIDES: dict[str, Row] = {
     "identity.edges": {"source_record_id_r": "y", "is_used": True},
     "identity.households": {"members": 2},
-    "identity.runs": {"churned": 0, "weight_drift": 0},
+    "identity.models": {"is_current": True},
+    "identity.runs": {"churned": 0, "weight_drift": 0, "new_sources": 0},
     "identity.decisions": {"source_record_id_r": "y", "verdict": "same"},
     "marts_build.customer_id_redirect": {"retired_id": "old"},
     "marts_build.fct_order": {"is_sale": True},

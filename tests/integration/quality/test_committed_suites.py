@@ -94,7 +94,7 @@ def test_every_gated_layer_is_covered(all_tables: Tables) -> None:
     own = {
         f"identity.{t}"
         for t in (
-            *("card_changes", "card_changes_met", "decisions", "departed_records", "models"),
+            *("card_changes", "card_changes_met", "decisions", "departed_records"),
             *("model_term_frequencies", "reviewed_pairs"),
         )
     }
@@ -274,3 +274,11 @@ def agreed(tables: Tables, suite: Suite, query: str, result_format: dict[str, ob
         assert (one.success, one.error) == (other.success, other.error), one
         assert not counted or one.failed == other.failed, one
     return [one.success for one in ours]
+
+
+def test_a_guest_of_120_orders_is_one_customer_of_one_profile(tables: Tables) -> None:
+    records = [{"source_record_id": str(order)} for order in range(120)]
+    tables.put("identity.record_customers", *records)
+    tables.put("intermediate.customer_records", *records)
+    outcome = tables.gate(SUITES["identity", "record_customers"])
+    assert (outcome.status, outcome.messages) == (Status.PASSED, ())
