@@ -1,6 +1,6 @@
 -- Data flow one way: staging reads raw, contracts read staging, marts read contracts, identity and marts. A
--- short cut would escape the gates between the layers. Seeds are dictionaries that anyone may read; ops has what the
--- run itself noted of sources, such as those on hold.
+-- short cut would escape the gates between the layers. Seeds are dictionaries that anyone may read;
+-- ops has what the run itself noted of sources, such as those on hold.
 {% set broken = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() if node.resource_type == 'model' %}
