@@ -64,7 +64,7 @@ def _late(table: str, changed: str, column: str, what: str) -> str:
 
 # merges (loser, winner) and web_orders, finished (as woocommerce left them) are there already.
 ODOO = [
-    chosen("bought", "pos_order", "id", "not is_refund and state in ('paid', 'done', 'invoiced')", 300),
+    chosen("bought", "pos_order", "id", "amount_total >= 0 and state in ('paid', 'done', 'invoiced')", 300),
     # The first store's clock is a quarter of an hour ahead.
     """
     update bought set at = at + interval '15 minutes' where old in (
@@ -103,7 +103,7 @@ ODOO = [
     ),
     again("sale_order_line", "mirrored", "order_id", "id", qty_delivered="0", create_date="s.at", write_date="s.at"),
     again(
-        "stock_picking", "mirrored", "sale_id", "id", "picking_type_code = 'outgoing'", name="(s.row).name || '/' || s.new",
+        "stock_picking", "mirrored", "sale_id", "id", name="(s.row).name || '/' || s.new",
         state="'assigned'", date_done="null", scheduled_date="s.at + interval '1 day'", create_date="s.at",
         write_date="s.at",
     ),

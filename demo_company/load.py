@@ -162,7 +162,9 @@ def _column_types(cursor: adbc.Cursor) -> dict[str, dict[str, tuple[str, pa.Data
     types: dict[str, dict[str, tuple[str, pa.DataType]]] = {}
     for row in cursor.fetch_arrow_table().to_pylist():
         is_numeric = row["data_type"] == "numeric"
-        kind = pa.decimal128(row["width"], row["scale"]) if is_numeric else _TYPES[row["data_type"]]
+        # Without a scale as the rows have them: two decimals at most.
+        width, scale = row["width"] or 19, 2 if row["scale"] is None else row["scale"]
+        kind = pa.decimal128(width, scale) if is_numeric else _TYPES[row["data_type"]]
         types.setdefault(row["table_name"], {})[row["column_name"]] = (row["data_type"], kind)
     return types
 

@@ -1,18 +1,43 @@
 """Raw tables as their sources have them, for tests that need no extraction."""
 
+import re
+
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
 from dagster_project.config import PROJECT_ROOT
 from dagster_project.sources import load_source
 from dagster_project.sources.delivery import FILE
+from dagster_project.sources.raw_tables import as_raw
+from dagster_project.sources.reflect import declared_column, declared_table
 
 
 def ddl(source: str) -> str:
-    """The tables of a source: the demo database's own script, or what files give (columns of text)."""
+    """The tables of a source: the demo database's own script and what it lacks of the declaration, or what files give."""
     script = PROJECT_ROOT / "demo_company" / "schemas" / f"{source}.sql"
     if script.exists():
-        return script.read_text(encoding="utf-8")
+        made = script.read_text(encoding="utf-8")
+        return made + "".join(_lacking(source, made))
     return "".join(
         f"create table {table.name} ("
         + ", ".join(f'"{name}" text' for name in (*table.required_columns, *table.optional, FILE))
         + ");\n"
         for table in load_source(source).tables
     )
+
+
+def _lacking(source: str, made: str) -> list[str]:
+    """Declared columns and tables that a release or a set of modules lacks: extraction gives them to raw."""
+    statements = []
+    dialect = postgresql.dialect()
+    for table in load_source(source).tables:
+        found = re.search(rf"create table {table.name} \((.*?)\n\);", made, re.DOTALL)
+        if found is None:
+            statements.append(f"{CreateTable(declared_table(table)).compile(dialect=dialect)};\n")
+            continue
+        names = set(re.findall(r"^ +(\w+)", found[1], re.MULTILINE))
+        for name in table.optional:
+            if name not in names:
+                kind = as_raw(declared_column(table, name)).compile(dialect=dialect)
+                statements.append(f"alter table {table.name} add {name} {kind};\n")
+    return statements

@@ -51,7 +51,7 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         )
     metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
     tables = {name: metadata.tables[name] for name in names}
-    tables |= {t.name: _as_declared(t) for t in source.tables if t.name in absent}
+    tables |= {t.name: declared_table(t) for t in source.tables if t.name in absent}
     tables |= {t.name: _narrowed(tables[t.name], t) for t in source.tables if t.is_narrow}
     for declared in source.tables:
         for column in tables[declared.name].columns:
@@ -81,15 +81,15 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
 
 def absent_columns(table: Table, reflected: Reflected) -> list[sa.Column]:
     """The declared columns that the source lacks, in their declared types."""
-    return [_declared(table, name) for name in table.optional if name not in reflected[table.name].c]
+    return [declared_column(table, name) for name in table.optional if name not in reflected[table.name].c]
 
 
-def _as_declared(table: Table) -> sa.Table:
+def declared_table(table: Table) -> sa.Table:
     names = dict.fromkeys((*table.required_columns, *table.optional))
-    return sa.Table(table.name, sa.MetaData(), *(_declared(table, name) for name in names))
+    return sa.Table(table.name, sa.MetaData(), *(declared_column(table, name) for name in names))
 
 
-def _declared(table: Table, name: str) -> sa.Column:
+def declared_column(table: Table, name: str) -> sa.Column:
     kind = table.types.get(name, "number" if name == table.amount else "text")
     return sa.Column(name, _unbounded(_TYPES[kind]()))
 

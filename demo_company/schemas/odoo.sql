@@ -1,4 +1,6 @@
--- Odoo (17 and later), the tables and columns that Seamless 360 reads. Datetimes are naive UTC.
+-- Odoo 18 with sale, stock, delivery, website_sale_collect, point_of_sale, pos_sale, loyalty and the community's
+-- partner_contact_birthdate: the tables and columns that Seamless 360 reads, in the types that Odoo's ORM makes.
+-- Datetimes are naive UTC, numbers with decimals have no scale, translated texts are JSON by language.
 
 create table res_partner (
     id integer primary key,
@@ -31,17 +33,43 @@ create table res_users (
     id integer primary key,
     login varchar not null,
     partner_id integer not null,
+    share boolean,                       -- a portal user: a customer
     active boolean,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table res_company (
+    id integer primary key,
+    name varchar not null,
+    partner_id integer not null,
+    currency_id integer not null,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table res_currency (
+    id integer primary key,
+    name varchar not null,               -- ISO 4217
+    active boolean,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table res_country (
+    id integer primary key,
+    code varchar,                        -- ISO 3166 alpha-2
+    name jsonb not null,
     create_date timestamp,
     write_date timestamp
 );
 
 create table product_template (
     id integer primary key,
-    name varchar,
+    name jsonb not null,                 -- {"en_US": …, "ru_RU": …}
     type varchar,
     categ_id integer,
-    list_price numeric(16, 2),
+    list_price numeric,
     active boolean,
     create_date timestamp,
     write_date timestamp
@@ -52,7 +80,7 @@ create table product_product (
     product_tmpl_id integer not null,
     default_code varchar,                -- the SKU; the shop's itemmeta has it as _sku
     barcode varchar,
-    standard_price numeric(16, 2),
+    standard_price jsonb,                -- the cost, by company: {"1": 600.0}
     active boolean,
     create_date timestamp,
     write_date timestamp
@@ -66,10 +94,12 @@ create table sale_order (
     partner_shipping_id integer,
     date_order timestamp,                -- drafts: when created; confirmed orders: when confirmed
     state varchar,                       -- draft, sent, sale, cancel
-    amount_untaxed numeric(16, 2),
-    amount_tax numeric(16, 2),
-    amount_total numeric(16, 2),
+    amount_untaxed numeric,
+    amount_tax numeric,
+    amount_total numeric,
     currency_id integer,
+    currency_rate numeric,               -- of the order's currency, in the company's 1
+    company_id integer not null,
     client_order_ref varchar,            -- the shop's order number on mirrored web orders
     origin varchar,                      -- 'WooCommerce' on mirrored web orders
     user_id integer,
@@ -78,6 +108,8 @@ create table sale_order (
     medium_id integer,
     source_id integer,
     invoice_status varchar,              -- no, to invoice, invoiced
+    carrier_id integer,
+    warehouse_id integer,                -- of a pick-up: the store's
     create_date timestamp,
     write_date timestamp
 );
@@ -86,14 +118,17 @@ create table sale_order_line (
     id integer primary key,
     order_id integer not null,
     product_id integer,
-    name text,
-    product_uom_qty numeric(16, 3),
-    qty_delivered numeric(16, 3),
-    price_unit numeric(16, 2),
-    discount numeric(6, 2),              -- per cent
-    price_subtotal numeric(16, 2),
-    price_tax numeric(16, 2),
-    price_total numeric(16, 2),
+    name text not null,
+    display_type varchar,                -- line_section, line_note; null: a product
+    is_downpayment boolean,
+    is_delivery boolean,
+    product_uom_qty numeric,
+    qty_delivered numeric,
+    price_unit numeric,
+    discount numeric,              -- per cent
+    price_subtotal numeric,
+    price_tax double precision,
+    price_total numeric,
     create_date timestamp,
     write_date timestamp
 );
@@ -107,17 +142,46 @@ create table stock_picking (
     state varchar,                       -- assigned (ready), done, cancel
     scheduled_date timestamp,
     date_done timestamp,
-    picking_type_code varchar,           -- outgoing, incoming
-    location_name varchar,               -- where the goods leave: 'Центральный склад' (delivery) or the store (pickup)
+    picking_type_id integer not null,
+    company_id integer,
+    carrier_id integer,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table stock_picking_type (
+    id integer primary key,
+    name jsonb not null,
+    code varchar not null,               -- outgoing, incoming, internal
     warehouse_id integer,
-    pos_config_id integer,               -- the store of a pickup; null for deliveries
+    active boolean,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table stock_warehouse (
+    id integer primary key,
+    name varchar not null,
+    code varchar not null,
+    active boolean,
+    create_date timestamp,
+    write_date timestamp
+);
+
+create table delivery_carrier (
+    id integer primary key,
+    name jsonb not null,
+    delivery_type varchar not null,      -- fixed, base_on_rule, in_store
+    active boolean,
     create_date timestamp,
     write_date timestamp
 );
 
 create table pos_config (
     id integer primary key,
-    name varchar,
+    name varchar not null,
+    picking_type_id integer not null,    -- whose warehouse is the store's
+    company_id integer not null,
     active boolean,
     create_date timestamp,
     write_date timestamp
@@ -145,14 +209,15 @@ create table pos_order (
     config_id integer,
     user_id integer,
     date_order timestamp,
-    amount_tax numeric(16, 2),
-    amount_total numeric(16, 2),
-    amount_paid numeric(16, 2),
+    amount_tax numeric,
+    amount_total numeric,
+    amount_paid numeric,
+    currency_rate numeric,
+    company_id integer not null,
     state varchar,                       -- draft, cancel, paid, done
     email varchar,
     mobile varchar,
-    is_refund boolean,
-    refunded_order_id integer,           -- the till order that is returned; null where a web order is
+    shipping_date date,                  -- of goods that are sent later
     create_date timestamp,
     write_date timestamp
 );
@@ -162,11 +227,11 @@ create table pos_order_line (
     order_id integer not null,
     product_id integer,
     full_product_name varchar,
-    qty numeric(16, 3),                  -- negative in a return
-    price_unit numeric(16, 2),
-    discount numeric(6, 2),
-    price_subtotal numeric(16, 2),
-    price_subtotal_incl numeric(16, 2),
+    qty numeric,                  -- negative in a return
+    price_unit numeric,
+    discount numeric,
+    price_subtotal numeric,
+    price_subtotal_incl numeric,
     refunded_orderline_id integer,       -- the line of the till order that is returned
     sale_order_origin_id integer,        -- pos_sale: the sale order (so the mirrored web order) that is returned
     sale_order_line_id integer,
@@ -176,7 +241,7 @@ create table pos_order_line (
 
 create table pos_payment_method (
     id integer primary key,
-    name varchar,
+    name jsonb not null,
     is_cash_count boolean,
     active boolean,
     create_date timestamp,
@@ -186,7 +251,7 @@ create table pos_payment_method (
 create table pos_payment (
     id integer primary key,
     pos_order_id integer not null,
-    amount numeric(16, 2),
+    amount numeric,
     payment_method_id integer,
     payment_date timestamp,
     card_type varchar,
@@ -198,7 +263,7 @@ create table pos_payment (
 
 create table loyalty_program (
     id integer primary key,
-    name varchar,
+    name jsonb not null,
     program_type varchar,
     active boolean,
     create_date timestamp,
@@ -209,7 +274,7 @@ create table loyalty_card (
     id integer primary key,
     program_id integer not null,
     partner_id integer,
-    points numeric(16, 2),
+    points double precision,
     code varchar not null unique,
     expiration_date date,
     active boolean,
@@ -221,8 +286,8 @@ create table loyalty_history (
     id integer primary key,
     card_id integer not null,
     description varchar,
-    issued numeric(16, 2),
-    used numeric(16, 2),
+    issued double precision,
+    used double precision,
     order_model varchar,                 -- 'pos.order' or 'sale.order'
     order_id integer,
     create_date timestamp,
@@ -231,11 +296,17 @@ create table loyalty_history (
 
 create index on res_partner (write_date, id);
 create index on res_users (write_date, id);
+create index on res_company (write_date, id);
+create index on res_currency (write_date, id);
+create index on res_country (write_date, id);
 create index on product_template (write_date, id);
 create index on product_product (write_date, id);
 create index on sale_order (write_date, id);
 create index on sale_order_line (write_date, id);
 create index on stock_picking (write_date, id);
+create index on stock_picking_type (write_date, id);
+create index on stock_warehouse (write_date, id);
+create index on delivery_carrier (write_date, id);
 create index on pos_config (write_date, id);
 create index on pos_session (write_date, id);
 create index on pos_order (write_date, id);

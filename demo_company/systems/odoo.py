@@ -3,13 +3,16 @@
 Belongs here: Odoo's tables. Does not belong here: the shop's own orders (woocommerce.py).
 """
 
+import json
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from demo_company import behaviour as b
 from demo_company import company
-from demo_company.arrow import built, money, padded, reference, table, text, uuids
+from demo_company.arrow import built, money, money_text, padded, reference, table, text, uuids
 from demo_company.cards import ERP, RECEIPT, Cards, full_names, phone_texts, write
 from demo_company.clock import DAY, MOSCOW, NOW, OPENED, seconds
 from demo_company.draws import Ints, Texts, chance, either, filled, texts, unique_numbers
@@ -18,10 +21,12 @@ from demo_company.people import NONE
 from demo_company.truth import Evidence, person_entities
 from demo_company.world import World
 
+# res_country's and res_currency's own numbers.
 RUSSIA, ROUBLE = 188, 34
 COMPANY_PARTNER, FIRST_EMPLOYEE, ONLINE_PARTNER, FIRST_COMPANY = 1, 2, 90, 101
 FIRST_USER = 2
-LOYALTY_PROGRAM, FIRST_STORE, FIRST_PRODUCT = 1, 1, 1
+COMPANY, LOYALTY_PROGRAM, FIRST_STORE, FIRST_PRODUCT = 1, 1, 1, 1
+CENTRAL, COURIER, PICK_UP = 1, 1, 2  # a warehouse and two ways of delivery
 _FOUNDED = OPENED - 100 * DAY
 
 
@@ -55,19 +60,26 @@ def _company_tables() -> dict[str, pa.Table]:
     categories = pd.factorize(listed.category)[0] + 1
     price = listed.price.to_numpy() * 100
     methods = len(company.PAYMENT_METHODS)
+    warehouses = 1 + stores
     return {
         "res_users": table(
             employees,
             id=FIRST_USER + np.arange(employees),
             login=[e[0] for e in company.EMPLOYEES],
             partner_id=FIRST_EMPLOYEE + np.arange(employees),
+            share=False,
             active=True,
             **stamps(employees),
         ),
+        "res_company": table(
+            1, id=COMPANY, name=company.COMPANY, partner_id=COMPANY_PARTNER, currency_id=ROUBLE, **stamps(1)
+        ),
+        "res_currency": table(1, id=ROUBLE, name="RUB", active=True, **stamps(1)),
+        "res_country": table(1, id=RUSSIA, code="RU", name=_translated(["Россия"]), **stamps(1)),
         "product_template": table(
             len(listed),
             id=FIRST_PRODUCT + np.arange(len(listed)),
-            name=list(listed.name),
+            name=_translated(listed.name),
             type="consu",
             categ_id=categories,
             list_price=money(price),
@@ -80,25 +92,68 @@ def _company_tables() -> dict[str, pa.Table]:
             product_tmpl_id=FIRST_PRODUCT + np.arange(len(listed)),
             default_code=list(listed.sku),
             barcode=built("460", padded(7_000_001 + np.arange(len(listed)) * 17, 10)),
-            standard_price=money(price * (52 + np.arange(len(listed)) % 17) // 100),
+            standard_price=built(
+                '{"1": ', money_text(price * (52 + np.arange(len(listed)) % 17) // 100), "}"
+            ),
             active=True,
             **stamps(len(listed)),
         ),
+        "stock_warehouse": table(
+            warehouses,
+            id=CENTRAL + np.arange(warehouses),
+            name=[company.CENTRAL_WAREHOUSE, *company.STORES],
+            code=built("WH", text(np.arange(warehouses))),
+            active=True,
+            **stamps(warehouses),
+        ),
+        # Of each warehouse what leaves it, then of each store what its till sells.
+        "stock_picking_type": table(
+            warehouses + stores,
+            id=1 + np.arange(warehouses + stores),
+            name=_translated(["Отгрузка"] * warehouses + ["Касса"] * stores),
+            code="outgoing",
+            warehouse_id=np.concatenate([CENTRAL + np.arange(warehouses), CENTRAL + 1 + np.arange(stores)]),
+            active=True,
+            **stamps(warehouses + stores),
+        ),
+        "delivery_carrier": table(
+            2,
+            id=np.array([COURIER, PICK_UP]),
+            name=_translated(["Курьер", "Самовывоз"]),
+            delivery_type=["fixed", "in_store"],
+            active=True,
+            **stamps(2),
+        ),
         "pos_config": table(
-            stores, id=FIRST_STORE + np.arange(stores), name=company.STORES, active=True, **stamps(stores)
+            stores,
+            id=FIRST_STORE + np.arange(stores),
+            name=company.STORES,
+            picking_type_id=1 + warehouses + np.arange(stores),
+            company_id=COMPANY,
+            active=True,
+            **stamps(stores),
         ),
         "pos_payment_method": table(
             methods,
             id=1 + np.arange(methods),
-            name=company.PAYMENT_METHODS,
+            name=_translated(company.PAYMENT_METHODS),
             is_cash_count=np.arange(methods) == 0,
             active=True,
             **stamps(methods),
         ),
         "loyalty_program": table(
-            1, id=LOYALTY_PROGRAM, name="Уютный клуб", program_type="loyalty", active=True, **stamps(1)
+            1,
+            id=LOYALTY_PROGRAM,
+            name=_translated(["Уютный клуб"]),
+            program_type="loyalty",
+            active=True,
+            **stamps(1),
         ),
     }
+
+
+def _translated(names: Iterable[str]) -> list[str]:
+    return [json.dumps({"ru_RU": name}, ensure_ascii=False) for name in names]
 
 
 # -- partners ---------------------------------------------------------------------------------
@@ -306,6 +361,7 @@ def _sale_orders(
     done_at = np.concatenate([done, np.where(sales["state"] == "sale", sales["done_at"], b.NEVER)])
     is_done = ~np.isnat(done_at)
     updated = np.concatenate([web["updated_at"].to_numpy()[mirrored], sales["done_at"].to_numpy()])
+    at_store = np.concatenate([web["store"].to_numpy()[mirrored], np.full(len(sales), NONE)])
     seller = np.concatenate([np.full(len(mirrored), NONE), FIRST_USER + sales["seller"].to_numpy()])
     reference_text = np.full(len(at), None, dtype=object)
     reference_text[: len(mirrored)] = text(web_ids[mirrored]).to_pylist()
@@ -322,6 +378,8 @@ def _sale_orders(
         amount_tax=money(tax),
         amount_total=money(total),
         currency_id=ROUBLE,
+        currency_rate=money(np.full(len(at), 100)),
+        company_id=COMPANY,
         client_order_ref=reference_text,
         origin=either(is_web, "WooCommerce", None),
         user_id=pa.array(seller, mask=seller == NONE),
@@ -332,6 +390,8 @@ def _sale_orders(
         invoice_status=np.where(is_done, "invoiced", np.where(state == "sale", "to invoice", "no")).astype(
             object
         ),
+        carrier_id=pa.array(np.where(at_store == NONE, COURIER, PICK_UP), mask=~is_web),
+        warehouse_id=CENTRAL + 1 + at_store,
         create_date=at,
         write_date=np.maximum(updated, at),
     ).sort_by("id")
@@ -360,12 +420,15 @@ def _sale_orders(
         order_id=whole["sale"].to_numpy(),
         product_id=reference(FIRST_PRODUCT + np.arange(len(listed)), whole["product"].to_numpy()),
         name=names[whole["product"]],
+        display_type=pa.nulls(len(whole), pa.string()),
+        is_downpayment=False,
+        is_delivery=whole["product"].to_numpy() == NONE,
         product_uom_qty=whole["quantity"].to_numpy(),
         qty_delivered=np.where(is_done[position], whole["quantity"], 0),
         price_unit=money(whole["price"].to_numpy()),
         discount=whole["discount"].to_numpy(),
         price_subtotal=money(amount - b.tax_in(amount)),
-        price_tax=money(b.tax_in(amount)),
+        price_tax=b.tax_in(amount) / 100,
         price_total=money(amount),
         create_date=at[position],
         write_date=np.maximum(updated, at)[position],
@@ -396,7 +459,6 @@ def _pickings(
     )
     expected = np.where(is_ready, ready, np.minimum(created + DAY, NOW + 3 * DAY))
     count = len(sale)
-    locations = texts([*company.STORES, company.CENTRAL_WAREHOUSE])
     updated = np.fmax(
         np.fmax(created, np.where(is_ready, ready, created)), np.where(np.isnat(done), created, done)
     )
@@ -410,10 +472,11 @@ def _pickings(
         state=texts(state),
         scheduled_date=expected,
         date_done=np.where(off, b.NEVER, done),
-        picking_type_code="outgoing",
-        location_name=locations[store],
-        warehouse_id=np.where(store == NONE, 1, store + 2),
-        pos_config_id=reference(FIRST_STORE + np.arange(len(company.STORES)), store),
+        picking_type_id=CENTRAL + 1 + store,
+        company_id=COMPANY,
+        carrier_id=pa.array(
+            np.where(store == NONE, COURIER, PICK_UP), mask=np.arange(count) >= len(mirrored)
+        ),
         create_date=created,
         write_date=np.minimum(updated, NOW),
     )
@@ -436,7 +499,7 @@ def _till(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> tuple[dic
     phone = either(contact == 1, written.phone, None)
     email = either(contact == 2, written.email, None)
     goods, is_refund = till["goods"].to_numpy(), till["is_refund"].to_numpy()
-    cancelled, refunds = till["is_cancelled"].to_numpy(), till["refunds"].to_numpy()
+    cancelled = till["is_cancelled"].to_numpy()
     state = either(cancelled, "cancel", either(at < NOW - DAY, "done", "paid"))
     seller = FIRST_USER + np.array(list(company.SELLERS))[store]
     sequence = padded(number, 6)
@@ -455,11 +518,12 @@ def _till(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> tuple[dic
         amount_tax=money(b.tax_in(goods)),
         amount_total=money(goods),
         amount_paid=money(np.where(cancelled, 0, goods)),
+        currency_rate=money(np.full(count, 100)),
+        company_id=COMPANY,
         state=state,
         email=email,
         mobile=phone,
-        is_refund=is_refund,
-        refunded_order_id=reference(number, refunds),
+        shipping_date=np.full(count, np.datetime64("NaT", "D")),
         create_date=at,
         write_date=np.minimum(at + seconds(rng.integers(30, 43200, count)), NOW),
     ).sort_by("id")
@@ -602,7 +666,7 @@ def _loyalty(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> dict[s
             id=1 + np.arange(len(bearer)),
             program_id=LOYALTY_PROGRAM,
             partner_id=partner_ids.partner[bearer],
-            points=money(points),
+            points=points / 100,
             code=loyalty_codes(world)[bearer],
             expiration_date=np.full(len(bearer), np.datetime64("NaT", "D")),
             active=True,
@@ -614,8 +678,8 @@ def _loyalty(world: World, partner_ids: _PartnerIds, mirror_ids: Ints) -> dict[s
             id=1 + np.arange(len(history)),
             card_id=history["card"].to_numpy(),
             description="Покупка",
-            issued=money(issued),
-            used=money(used),
+            issued=issued / 100,
+            used=used / 100,
             order_model=history["model"].to_numpy(object),
             order_id=history["order"].to_numpy(),
             create_date=at,

@@ -26,24 +26,29 @@ insert into raw_odoo.res_partner (id, name, is_company, type, email, phone, pare
 (3, 'Орлова Анна Павловна', false, 'contact', 'ANNA@mail.example', '+79160000001', null, true, '2025-01-01', '2025-01-01'),
 (4, 'Анна', false, 'delivery', null, '+79160000001', 3, true, '2025-01-01', '2025-01-01'),
 (5, 'Склад магазина', false, 'delivery', null, null, 1, true, '2025-01-01', '2025-01-01');
-insert into raw_odoo.res_users (id, login, partner_id, active) values (7, 'oleg', 2, true);
-insert into raw_odoo.pos_config (id, name) values (3, 'Арбат');
+insert into raw_odoo.res_users (id, login, partner_id, share, active) values (7, 'oleg', 2, false, true);
+insert into raw_odoo.res_company (id, name, partner_id, currency_id) values (1, 'Магазин', 9, 34);
+insert into raw_odoo.res_currency (id, name) values (34, 'RUB');
+insert into raw_odoo.stock_warehouse (id, name, code) values (5, 'Склад Арбат', 'A');
+insert into raw_odoo.stock_picking_type (id, name, code, warehouse_id) values (8, '{"en_US": "Out"}', 'outgoing', 5), (9, '{"en_US": "Till"}', 'outgoing', 5);
+insert into raw_odoo.delivery_carrier (id, name, delivery_type) values (2, '{"en_US": "Pick up"}', 'in_store');
+insert into raw_odoo.pos_config (id, name, picking_type_id, company_id) values (3, 'Арбат', 9, 1);
 insert into raw_odoo.pos_session (id, config_id) values (30, 3);
-insert into raw_odoo.product_template (id, name) values (50, 'Чайник');
-insert into raw_odoo.product_product (id, product_tmpl_id, default_code, standard_price) values (60, 50, 'SKU-1', 400);
-insert into raw_odoo.sale_order (id, name, partner_id, date_order, state, amount_total, amount_tax, client_order_ref, origin, write_date) values
-(100, 'S00100', 1, '2026-01-10 10:01', 'sale', 1200, 200, '500', 'WooCommerce', '2026-01-12 09:00');
-insert into raw_odoo.sale_order_line (id, order_id, product_id, product_uom_qty, price_unit, price_subtotal, price_tax, price_total, write_date) values
-(1000, 100, 60, 1, 1200, 1000, 200, 1200, '2026-01-12');
-insert into raw_odoo.stock_picking (id, name, sale_id, state, scheduled_date, date_done, picking_type_code, pos_config_id, write_date) values
-(200, 'OUT/1', 100, 'done', '2026-01-11 09:00', '2026-01-12 09:00', 'outgoing', 3, '2026-01-12 09:00');
-insert into raw_odoo.pos_order (id, name, pos_reference, partner_id, session_id, user_id, date_order, amount_total, amount_tax, state, email, is_refund, refunded_order_id, write_date) values
-(300, 'P/1', 'R-300', 3, 30, 7, '2026-01-15 10:00', 2400, 400, 'done', null, false, null, '2026-01-15'),
-(301, 'P/2', 'R-301', null, 30, 7, '2026-01-16 10:00', -1200, -200, 'done', null, true, null, '2026-01-16'),
-(302, 'P/3', 'R-302', null, 30, 7, '2026-01-17 10:00', 600, 100, 'done', 'anna@mail.example', false, null, '2026-01-17'),
-(303, 'P/4', 'R-303', 2, 30, 7, '2026-01-17 11:00', 500, 80, 'done', null, false, null, '2026-01-17'),
-(304, 'P/5', 'R-304', null, 30, 7, '2026-01-17 12:00', 500, 80, 'done', null, false, null, '2026-01-17'),
-(305, 'P/6', 'R-305', 3, 30, 7, '2026-01-18 10:00', -700, -100, 'done', null, false, 300, '2026-01-18');
+insert into raw_odoo.product_template (id, name) values (50, '{"ru_RU": "Чайник"}');
+insert into raw_odoo.product_product (id, product_tmpl_id, default_code, standard_price) values (60, 50, 'SKU-1', '{"1": 400}');
+insert into raw_odoo.sale_order (id, name, company_id, currency_id, carrier_id, warehouse_id, partner_id, date_order, state, amount_total, amount_tax, client_order_ref, origin, write_date) values
+(100, 'S00100', 1, 34, 2, 5, 1, '2026-01-10 10:01', 'sale', 1200, 200, '500', 'WooCommerce', '2026-01-12 09:00');
+insert into raw_odoo.sale_order_line (id, order_id, product_id, name, product_uom_qty, price_unit, price_subtotal, price_tax, price_total, write_date) values
+(1000, 100, 60, 'Чайник', 1, 1200, 1000, 200, 1200, '2026-01-12');
+insert into raw_odoo.stock_picking (id, name, sale_id, state, scheduled_date, date_done, picking_type_id, write_date) values
+(200, 'OUT/1', 100, 'done', '2026-01-11 09:00', '2026-01-12 09:00', 8, '2026-01-12 09:00');
+insert into raw_odoo.pos_order (company_id, id, name, pos_reference, partner_id, session_id, user_id, date_order, amount_total, amount_tax, state, email, is_refund, refunded_order_id, write_date) values
+(1, 300, 'P/1', 'R-300', 3, 30, 7, '2026-01-15 10:00', 2400, 400, 'done', null, false, null, '2026-01-15'),
+(1, 301, 'P/2', 'R-301', null, 30, 7, '2026-01-16 10:00', -1200, -200, 'done', null, true, null, '2026-01-16'),
+(1, 302, 'P/3', 'R-302', null, 30, 7, '2026-01-17 10:00', 600, 100, 'done', 'anna@mail.example', false, null, '2026-01-17'),
+(1, 303, 'P/4', 'R-303', 2, 30, 7, '2026-01-17 11:00', 500, 80, 'done', null, false, null, '2026-01-17'),
+(1, 304, 'P/5', 'R-304', null, 30, 7, '2026-01-17 12:00', 500, 80, 'done', null, false, null, '2026-01-17'),
+(1, 305, 'P/6', 'R-305', 3, 30, 7, '2026-01-18 10:00', -700, -100, 'done', null, false, 300, '2026-01-18');
 insert into raw_odoo.pos_order_line (id, order_id, product_id, qty, price_unit, price_subtotal, price_subtotal_incl, refunded_orderline_id, sale_order_origin_id, sale_order_line_id, write_date) values
 (400, 300, 60, 2, 1200, 2000, 2400, null, null, null, '2026-01-15'),
 (401, 301, 60, -1, 1200, -1000, -1200, null, 100, 1000, '2026-01-16'),

@@ -113,18 +113,20 @@ def test_the_scale_is_as_described() -> None:
         ("a picked-up order was handed over after it was placed", "select * from wp_wc_orders as o "
          "inner join wp_wc_orders_meta as m on m.order_id = o.id and m.meta_key = '_pickup_location' "
          "inner join sale_order as s on s.client_order_ref = o.id::varchar "
-         "left join stock_picking as p on p.sale_id = s.id "
-         "where o.status = 'wc-completed' and (p.state is distinct from 'done' or p.location_name <> m.meta_value "
+         "left join stock_picking as p on p.sale_id = s.id left join stock_picking_type as y on y.id = p.picking_type_id "
+         "left join stock_warehouse as w on w.id = y.warehouse_id "
+         "where o.status = 'wc-completed' and (p.state is distinct from 'done' or w.name <> m.meta_value "
          "or p.date_done <= o.date_created_gmt)"),
         ("a till order is the sum of its lines", "select o.id from pos_order as o inner join pos_order_line as l "
          "on l.order_id = o.id group by o.id, o.amount_total having o.amount_total <> sum(l.price_subtotal_incl)"),
         ("a till return names what was bought", "select * from pos_order as o inner join pos_order_line as l "
-         "on l.order_id = o.id where o.is_refund "
+         "on l.order_id = o.id where o.amount_total < 0 "
          "and (l.refunded_orderline_id is null) = (l.sale_order_origin_id is null)"),
-        ("a return comes after the purchase", "select * from pos_order as r inner join pos_order as o "
-         "on o.id = r.refunded_order_id where r.date_order <= o.date_order or o.is_refund"),
+        ("a return comes after the purchase", "select * from pos_order as r inner join pos_order_line as b on b.order_id = r.id "
+         "inner join pos_order_line as s on s.id = b.refunded_orderline_id inner join pos_order as o on o.id = s.order_id "
+         "where r.date_order <= o.date_order or o.amount_total < 0"),
         ("a till order's customer was known then", "select * from pos_order as o inner join res_partner as p "
-         "on p.id = o.partner_id where p.create_date > o.date_order and not o.is_refund"),
+         "on p.id = o.partner_id where p.create_date > o.date_order and o.amount_total >= 0"),
         ("payments pay", "select o.id from pos_order as o left join pos_payment as p on p.pos_order_id = o.id "
          "where o.state <> 'cancel' group by o.id, o.amount_paid having o.amount_paid is distinct from sum(p.amount)"),
         ("points are what was issued and not used", "select c.id from loyalty_card as c "
@@ -209,7 +211,8 @@ def test_the_systems_tell_one_story(query: Callable[[str], list[tuple]], claim: 
         ("anonymous callers", "select 1 from cdr where src = 'anonymous'"),
         ("internal calls", "select 1 from cdr where dcontext = 'from-internal' and length(dst) <= 5"),
         ("transfers", "select 1 from queue_log where event = 'BLINDTRANSFER'"),
-        ("returns elsewhere", "select 1 from pos_order as r inner join pos_order as o on o.id = r.refunded_order_id "
+        ("returns elsewhere", "select 1 from pos_order as r inner join pos_order_line as b on b.order_id = r.id "
+         "inner join pos_order_line as s on s.id = b.refunded_orderline_id inner join pos_order as o on o.id = s.order_id "
          "where o.config_id <> r.config_id"),
         ("carts left in a visit", "select 1 from matomo_log_conversion where idgoal = -1"),
         ("a browser that becomes a user", "select 1 from matomo_log_visit as v "

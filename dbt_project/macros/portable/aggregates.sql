@@ -78,3 +78,32 @@
     select shaped.* from {{ relation }} as held
     cross join lateral jsonb_populate_record(cast(null as {{ shape }}), held.{{ column }}) as shaped
 {%- endmacro %}
+
+{#- The text of the first of `keys` (SQL expressions) that a JSON object has filled, else of its first filled member. -#}
+{% macro json_by_key(column, keys) -%}
+    {{ return(adapter.dispatch('json_by_key')(column, keys)) }}
+{%- endmacro %}
+
+{% macro default__json_by_key(column, keys) -%}
+    coalesce(
+        {%- for key in keys %}
+        nullif(cast({{ column }} as jsonb) ->> {{ key }}, ''),
+        {%- endfor %}
+        (
+            select members.value
+            from jsonb_each_text(cast({{ column }} as jsonb)) as members
+            where members.value <> '' order by members.key limit 1
+        )
+    )
+{%- endmacro %}
+
+{#- For a cross join: the members of a JSON object, one a row with `key` and `value` as text; none where it is null. -#}
+{% macro json_members(column) -%}
+    {{ return(adapter.dispatch('json_members')(column)) }}
+{%- endmacro %}
+
+{% macro default__json_members(column) -%}
+    lateral jsonb_each_text(
+        case when jsonb_typeof(cast({{ column }} as jsonb)) = 'object' then cast({{ column }} as jsonb) end
+    )
+{%- endmacro %}

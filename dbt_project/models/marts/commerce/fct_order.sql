@@ -63,6 +63,8 @@ select
     originals.paid_at,
     coalesce(originals.completed_at, copies.completed_at) as completed_at,
     originals.cancelled_at,
+    originals.company_id,
+    originals.company_name,
     originals.currency,
     originals.amount_total,
     originals.amount_tax,

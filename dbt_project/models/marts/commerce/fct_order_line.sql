@@ -2,14 +2,28 @@
     {'columns': ['order_id']}, {'columns': ['customer_id']},
 ]) }}
 
--- Where a line does not know its cost, the SKU's latest known cost in any system stands for it.
-with sku_costs as (
+-- Where a line does not know its cost, the SKU's latest known cost in any system and the same currency stands
+-- for it.
+with currencies as (
+    select order_id, coalesce(currency, '') as currency from {{ ref('orders') }}
+),
+
+sku_costs as (
     select
-        sku,
-        cost / quantity as unit_cost,
-        row_number() over (partition by sku order by updated_at desc nulls last, order_line_id) as position
-    from {{ ref('order_lines') }}
-    where deleted_at is null and sku is not null and cost is not null and quantity > 0
+        lines.sku,
+        currencies.currency,
+        lines.cost / lines.quantity as unit_cost,
+        row_number() over (
+            partition by lines.sku, currencies.currency
+            order by lines.updated_at desc nulls last, lines.order_line_id
+        ) as position
+    from {{ ref('order_lines') }} as lines
+    inner join currencies on lines.order_id = currencies.order_id
+    where
+        lines.deleted_at is null
+        and lines.sku is not null
+        and lines.cost is not null
+        and lines.quantity > 0
 ),
 
 costed as (
@@ -21,7 +35,12 @@ costed as (
             when sku_costs.unit_cost is not null then 'sku'
         end as cost_basis
     from {{ ref('order_lines') }} as lines
-    left join sku_costs on lines.sku = sku_costs.sku and sku_costs.position = 1
+    left join currencies on lines.order_id = currencies.order_id
+    left join sku_costs
+        on
+            lines.sku = sku_costs.sku
+            and currencies.currency = sku_costs.currency
+            and sku_costs.position = 1
     where lines.deleted_at is null
 )
 

@@ -10,9 +10,9 @@ with identifiers as (
     select
         'partner:' || partner_id as source_record_id,
         'loyalty_card' as kind,
-        {{ to_text('code') }} as value
-    from {{ source('odoo', 'loyalty_card') }}
-    where _deleted_at is null
+        code as value
+    from {{ ref('stg_odoo__loyalty_cards') }}
+    where deleted_at is null
     union all
     select source_record_id, 'phone' as kind, mobile as value from {{ ref('stg_odoo__receipts') }}
     where source_record_id like 'receipt:%'

@@ -2,9 +2,9 @@ with loyalty as (
     select
         partner_id,
         code,
-        row_number() over (partition by partner_id order by active desc, id desc) as position
-    from {{ source('odoo', 'loyalty_card') }}
-    where partner_id is not null and _deleted_at is null
+        row_number() over (partition by partner_id order by is_active desc, id desc) as position
+    from {{ ref('stg_odoo__loyalty_cards') }}
+    where partner_id is not null and deleted_at is null
 ),
 
 partners as (
@@ -20,8 +20,8 @@ partners as (
             and partners.type in ('delivery', 'invoice', 'other')
             and not parents.is_company
     left join loyalty on partners.id = loyalty.partner_id and loyalty.position = 1
-    left join {{ ref('stg_odoo__employees') }} as employees on partners.id = employees.partner_id
-    where employees.partner_id is null
+    left join {{ ref('stg_odoo__own_partners') }} as own on partners.id = own.partner_id
+    where own.partner_id is null
 )
 
 select

@@ -23,7 +23,25 @@ events as (
         deleted_at
     from {{ ref('stg_odoo__sales') }}
     -- A quotation is no order yet; the shop tells of its own orders itself.
-    where mirrors_order_id is null and dictionary_status <> 'draft'
+    where mirrors_order_id is null and dictionary_status <> 'draft' and not is_credit
+    union all
+    select
+        'odoo:sale_order:' || id as interaction_id,
+        source_record_id,
+        no_record_reason,
+        ordered_at as occurred_at,
+        order_channel as channel,
+        'return' as kind,
+        'in' as direction,
+        'completed' as status,
+        user_id,
+        null as order_id,
+        name as subject,
+        null as store_id,
+        updated_at,
+        deleted_at
+    from {{ ref('stg_odoo__sales') }}
+    where is_credit and is_confirmed
     union all
     select
         'odoo:stock_picking:' || id as interaction_id,
@@ -41,7 +59,7 @@ events as (
         updated_at,
         deleted_at
     from {{ ref('stg_odoo__sales') }}
-    where handed_over_at is not null
+    where handed_over_at is not null and not is_credit
     union all
     select
         'odoo:pos_order:' || receipts.id as interaction_id,
@@ -55,7 +73,7 @@ events as (
         receipts.user_id,
         case when receipts.is_refund then returned.order_id else 'odoo:pos:' || receipts.id end as order_id,
         coalesce(receipts.pos_reference, receipts.name) as subject,
-        receipts.store_id,
+        cast(receipts.store_id as text) as store_id,
         receipts.updated_at,
         receipts.deleted_at
     from {{ ref('stg_odoo__receipts') }} as receipts
@@ -77,7 +95,7 @@ select
     employees.employee_name,
     events.order_id,
     events.subject,
-    cast(events.store_id as text) as store_id,
+    events.store_id,
     events.updated_at,
     events.deleted_at
 from events

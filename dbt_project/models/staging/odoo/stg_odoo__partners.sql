@@ -1,22 +1,21 @@
 -- Partners: people, companies and their addresses. Archived ones stay; one that is gone is deleted.
 select
-    id,
-    parent_id,
-    type,
-    {{ to_text('name') }} as full_name,
-    coalesce({{ to_boolean('is_company') }}, false) as is_company,
-    -- Older releases have mobile; birthdate_date comes with a module.
-    {{ to_date(optional_column(source('odoo', 'res_partner'), 'birthdate_date', 'date')) }} as birth_date,
-    {{ to_text(optional_column(source('odoo', 'res_partner'), 'mobile', 'text')) }} as mobile,
-    {{ to_text('phone') }} as phone,
-    {{ to_text('email') }} as email,
-    {{ to_text('vat') }} as tax_id,
-    {{ to_text("concat_ws(', ', nullif(street, ''), nullif(street2, ''))") }} as street,
-    {{ to_text('city') }} as city,
-    {{ to_text('zip') }} as postcode,
-    -- 188 is Russia in every Odoo; the table of countries is not read.
-    case country_id when 188 then 'RU' end as country,
-    {{ to_utc('create_date') }} as created_at,
-    {{ to_utc('write_date') }} as updated_at,
-    _deleted_at as deleted_at
-from {{ source('odoo', 'res_partner') }}
+    partners.id,
+    partners.parent_id,
+    partners.type,
+    {{ to_text('partners.name') }} as full_name,
+    coalesce({{ to_boolean('partners.is_company') }}, false) as is_company,
+    {{ to_date('partners.birthdate_date') }} as birth_date,
+    {{ to_text('partners.mobile') }} as mobile,
+    {{ to_text('partners.phone') }} as phone,
+    {{ to_text('partners.email') }} as email,
+    {{ to_text('partners.vat') }} as tax_id,
+    {{ to_text("concat_ws(', ', nullif(partners.street, ''), nullif(partners.street2, ''))") }} as street,
+    {{ to_text('partners.city') }} as city,
+    {{ to_text('partners.zip') }} as postcode,
+    {{ to_text('countries.code') }} as country,
+    {{ to_utc('partners.create_date') }} as created_at,
+    {{ to_utc('partners.write_date') }} as updated_at,
+    partners._deleted_at as deleted_at
+from {{ source('odoo', 'res_partner') }} as partners
+left join {{ source('odoo', 'res_country') }} as countries on partners.country_id = countries.id
