@@ -26,6 +26,7 @@ TABLES = {
     "Grain: event.",
     "households": "Customers who live together, never merged: a shared home, or a contact and a surname. "
     "Grain: customer_id.",
+    "placeholder_dates": "Dates that no card's date of birth is taken from, each with the reason. Grain: birth_date.",
     "review_queue": "Pairs that a steward should look at, the most useful first. Grain: pair of cards.",
     "runs": "Every linkage run and its figures. Grain: run.",
 }

@@ -5,6 +5,7 @@ done with cards (standardise.py and on).
 """
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+from dagster_project.errors import IdentityError
 
 DATA = Path(__file__).parent / "data"
 
@@ -68,6 +71,15 @@ def dictionary(name: str) -> str:
     return f"read_csv({literal(DATA / f'{name}.csv')}, header = true, all_varchar = true)"
 
 
+@cache
+def dictionaries() -> str:
+    """A digest of data/*.csv: what changes there changes results."""
+    digest = hashlib.sha256()
+    for path in sorted(DATA.glob("*.csv")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def _macros() -> list[str]:
     squeeze = tuple((letter * 2, letter) for letter in _DOUBLED)
     one_script = _replaced(
@@ -110,10 +122,10 @@ def _macros() -> list[str]:
 
 
 def connect(memory_limit: str = "2200MB") -> duckdb.DuckDBPyConnection:
-    """A fresh in-memory session with macros and the tables given_forms, surnames, not_names.
+    """A fresh in-memory session with macros and the tables given_forms, surnames, not_names, listed_dates.
 
     given_forms: form (key), canonical (key), latin (canonical's letters before folding), gender, is_own (the form
-    is itself that name), rank.
+    is itself that name), rank. listed_dates: birth_date, of data/placeholder_dates.csv.
     """
     con = duckdb.connect(":memory:")
     spill = os.path.join(tempfile.gettempdir(), f"c360-duckdb-{os.getpid()}")
@@ -161,7 +173,7 @@ def _dictionaries() -> dict[str, pa.Table]:
     """What data/*.csv hold, by the tables of `connect`: their keys are made once a process."""
     with duckdb.connect(":memory:") as con:
         con.execute(";".join(_macros()))
-        for name in ("given_names", "diminutives", "surnames", "not_names"):
+        for name in ("given_names", "diminutives", "surnames", "not_names", "placeholder_dates"):
             con.execute(f"create table {name}_raw as from {dictionary(name)}")
         con.execute(
             """
@@ -189,9 +201,18 @@ def _dictionaries() -> dict[str, pa.Table]:
             create table surnames as
             select distinct family_fold(key) as family from (select name_key(surname) as key from surnames_raw);
             create table not_names as select distinct lower(word) as word from not_names_raw;
+            create table listed_dates as
+            select distinct try_cast(birth_date as date) as birth_date, birth_date as written from placeholder_dates_raw;
             """
         )
+        unread = con.execute("select written from listed_dates where birth_date is null").fetchall()
+        if unread:
+            raise IdentityError(
+                f"{DATA / 'placeholder_dates.csv'}: {unread[0][0]!r} is no date.",
+                "Write each birth_date as YYYY-MM-DD.",
+            )
+        con.execute("alter table listed_dates drop column written")
         return {
             name: con.sql(f"from {name}").to_arrow_table()
-            for name in ("given_forms", "surnames", "not_names")
+            for name in ("given_forms", "surnames", "not_names", "listed_dates")
         }

@@ -32,7 +32,8 @@ _COMPANY_BOX = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
 def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
     """Takes placeholders out of `held` and default dates out of `cards`, into `dropped_held` and `dropped_dates`.
 
-    placeholders: kind, value, reason (`structure`, `company`, `learned`), cards, people.
+    placeholders: kind, value, reason (`structure`, `company`, `learned`; of a date also `listed`, `implausible`), cards,
+    people.
     company_phones are in E.164.
     """
     count_days(con, "cards")
@@ -50,16 +51,32 @@ def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
 
 
 def count_days(con: duckdb.DuckDBPyConnection, cards: str) -> None:
-    """Makes `default_dates` (birth_date, cards): a date of birth that far too many share is some system's default."""
+    """Makes `default_dates` (birth_date, cards) and `no_birth_dates` (birth_date, reason, cards).
+
+    default_dates: a date of birth that far too many share is some system's default. no_birth_dates: every date that is
+    no evidence, for it is `learned` so, `listed` (data/placeholder_dates.csv) or `implausible` (of nobody's age).
+    """
     con.execute(
         f"""
         create or replace table default_dates as
         with days as (select birth_date, count(*) as cards from {cards} where birth_date is not null group by 1)
         select birth_date, cards from days
         where cards > 10 and cards > 20 * (select avg(cards) from days)
-            and (day(birth_date) = 1 or cards > 100 * (select avg(cards) from days))
+            and (day(birth_date) = 1 or cards > 100 * (select avg(cards) from days));
+
+        create or replace table no_birth_dates as
+        select birth_date, 'learned' as reason, cards from default_dates
+        union all
+        select read_date, case when read_date in (select birth_date from listed_dates) then 'listed' else 'implausible' end,
+            count(*)
+        from {cards} where read_date is not null and birth_date is null group by read_date
         """
     )
+
+
+def published_dates(placeholders: str) -> str:
+    """SQL: the dates in `placeholders` (or a table like it), as identity.placeholder_dates publishes them."""
+    return f"select cast(value as date) as birth_date, reason, cards from {placeholders} where kind = 'birth_date' order by 1"
 
 
 def _few_digits(text: str) -> str:
@@ -69,7 +86,7 @@ def _few_digits(text: str) -> str:
 
 
 def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
-    """Makes `placeholders` of those values of `held` that name nobody, and of `default_dates`."""
+    """Makes `placeholders` of those values of `held` that name nobody, and of `no_birth_dates`."""
     con.register("company", pa.table({"value": pa.array(company_phones, pa.string())}))
     limits = ", ".join(f"('{kind}', {limit})" for kind, limit in PERSON_LIMITS.items())
     con.execute(
@@ -105,7 +122,7 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
         )
         select kind, value, reason, cards, people from judged where reason is not null
         union all
-        select 'birth_date', cast(birth_date as varchar), 'learned', cards, null from default_dates
+        select 'birth_date', cast(birth_date as varchar), reason, cards, null from no_birth_dates
         """
     )
     con.unregister("company")

@@ -66,6 +66,7 @@ class Resolution:
     events: pa.Table
     review_queue: pa.Table
     placeholders: pa.Table
+    placeholder_dates: pa.Table
     blocking_report: pa.Table
     households: pa.Table
     household_report: pa.Table
@@ -382,6 +383,7 @@ def _resolution(con: duckdb.DuckDBPyConnection, run_id: str) -> Resolution:
             """,
         ),
         placeholders=_arrow(con, "select * from placeholders order by all"),
+        placeholder_dates=_arrow(con, placeholders.published_dates("placeholders")),
         blocking_report=link.blocking_report(con),
         households=_arrow(con, "select * from households order by 1").cast(households.HOUSEHOLDS),
         household_report=_arrow(con, "select * from household_report order by 1"),

@@ -448,11 +448,10 @@ def _read_date(column: str) -> str:
 
 
 def plausible(date: str, today: str) -> str:
-    """SQL: is it a date of birth: no sentinel, not of the future, none above 110 or below 5 years `today`?"""
+    """SQL: is it a date of birth: not listed as a placeholder, of nobody above 110 or below 5 years `today`?"""
     return (
         f"({date} between {today} - interval 110 year and {today} - interval 5 year"
-        f" and {date} not in (date '1900-01-01', date '1901-01-01', date '1970-01-01', date '1980-01-01',"
-        " date '2000-01-01', date '1910-01-01', date '1950-01-01'))"
+        f" and {date} not in (select birth_date from listed_dates))"
     )
 
 

@@ -425,6 +425,7 @@ _TABLES = {
     "households": ("households", ("customer_id",)),
     "edges": ("edges", _PAIR_KEY),
     "review_queue": ("review_queue", _PAIR_KEY),
+    "placeholder_dates": ("placeholder_dates", ("birth_date",)),
 }
 
 

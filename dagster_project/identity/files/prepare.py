@@ -221,7 +221,7 @@ def drop_common(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[
                 con,
                 "birth_date",
                 f"select v, n from {days} where n > 10 and n > 20 * (select avg(n) from {days})"
-                " or v in ('1900-01-01', '1901-01-01', '1970-01-01', '9999-12-31')",
+                " or try_cast(v as date) in (select birth_date from listed_dates)",
             )
         )
     return [entry for entry in dropped if entry.records]

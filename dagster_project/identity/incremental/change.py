@@ -59,6 +59,7 @@ class Rest:
 
     households: Delta
     placeholders: pa.Table
+    placeholder_dates: pa.Table
     blocking_report: pa.Table
     household_report: pa.Table
     reviews: int

@@ -14,6 +14,7 @@ from dagster_project.identity.estimate import find_doubts, sum_up, weight_counts
 from dagster_project.identity.incremental.change import Delta, Outcome, Rest
 from dagster_project.identity.incremental.kin import find_households, find_movers, households_delta
 from dagster_project.identity.incremental.session import arrow, count
+from dagster_project.identity.placeholders import published_dates
 from dagster_project.identity.registry import Previous
 
 
@@ -168,6 +169,7 @@ def rest_of(con: duckdb.DuckDBPyConnection) -> Rest:
     return Rest(
         households=households_delta(con),
         placeholders=arrow(con, "select * from now_placeholders order by all"),
+        placeholder_dates=arrow(con, published_dates("now_placeholders")),
         blocking_report=_blocking_report(con),
         household_report=arrow(con, "select * from household_report order by 1"),
         reviews=count(con, "state.review"),

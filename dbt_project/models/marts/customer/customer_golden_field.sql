@@ -33,11 +33,11 @@ records as (
         nullif(btrim(cards.middle_name), '') as middle_name,
         nullif(btrim(cards.family_name), '') as family_name,
         cards.gender,
-        -- Days that forms and systems fill in by themselves, and days to come, are no birth dates.
+        -- What identity takes for no date of birth is none here; a year that it cannot read is none either.
         case
             when
-                cards.birth_date not in (date '1900-01-01', date '1970-01-01')
-                and cards.birth_date < cards.updated_at
+                no_dates.birth_date is null
+                and cards.birth_date between date '0001-01-01' and date '9999-12-31'
                 then cast(cards.birth_date as text)
         end as birth_date,
         own_identifiers.phone,
@@ -61,6 +61,7 @@ records as (
         on
             links.source_system = own_identifiers.source_system
             and links.source_record_id = own_identifiers.source_record_id
+    left join {{ source('identity', 'placeholder_dates') }} as no_dates on cards.birth_date = no_dates.birth_date
     where links.customer_id is not null
 ),
 
