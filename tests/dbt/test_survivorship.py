@@ -8,8 +8,13 @@ import sqlalchemy as sa
 import yaml
 
 from dagster_project.config import DBT_PROJECT_DIR
+from dagster_project.identity.engine import connect
+from dagster_project.identity.placeholders import published_dates
+from dagster_project.identity.resolution import prepare
 from dagster_project.warehouse import Warehouse
 from tests.dbt.conftest import Dbt
+from tests.unit.identity.conftest import cards as cards_of
+from tests.unit.identity.conftest import identifiers
 
 ATTRIBUTES = (
     *("full_name", "name", "gender", "birth_date", "phone", "email", "loyalty_card", "tax_id", "messenger"),
@@ -74,6 +79,97 @@ def test_each_rule_chooses_its_own(cards: Warehouse, dbt: Dbt) -> None:
         "city": ("Казань", "most_complete", 3, "partner:3"),
         "login_id": ("b", "tie_break", 2, "lead:l1"),
     }
+
+
+# As a source has them that knows parts of names and no whole one: given, middle, family, birth date.
+IN_PARTS = {
+    "p1": ("Анна", "Павловна", "Орлова", "2000-01-01"),
+    "p2": ("Ann", "Mary", "O'Neil", "1899-12-30"),
+    "p3": ("太郎", None, "山田", "0001-01-01"),
+    "p4": ("Олег", None, None, "1990-01-01"),
+    "p5": (None, " ", "Седова", "1850-06-01"),
+    "p6": (None, "Павловна", "", "2199-01-01"),
+    "p7": ("Eva", "", "Nowak", "1984-02-29"),
+    # A day that far too many share, on purpose of nobody: learned, not listed.
+    **{f"l{i}": ("Eva", None, f"Nowak{i}", "1991-05-01") for i in range(40)},
+    **{f"d{i}": (None, None, "Gray", f"{1955 + i % 40}-02-{1 + i % 28:02}") for i in range(200)},
+}
+
+
+def test_customers_have_the_names_of_their_parts_and_the_birth_dates_that_identity_keeps(
+    cards: Warehouse, dbt: Dbt
+) -> None:
+    rows = [
+        {"id": key, "given": given, "middle": middle, "family": family, "birth": birth}
+        for key, (given, middle, family, birth) in IN_PARTS.items()
+    ]
+    with cards.begin() as connection:
+        view = connection.scalar(
+            sa.text("select pg_get_viewdef('staging.stg_surveys__customer_records'::regclass)")
+        )
+        connection.exec_driver_sql(
+            "create table staging.in_parts (id text, given text, middle text, family text, birth date)"
+        )
+        connection.execute(
+            sa.text("insert into staging.in_parts values (:id, :given, :middle, :family, :birth)"), rows
+        )
+        connection.exec_driver_sql("drop view staging.stg_surveys__customer_records cascade")
+        connection.exec_driver_sql(
+            "create view staging.stg_surveys__customer_records as select id as source_record_id,"
+            " 'surveys' as source_system, given as given_name, middle as middle_name, family as family_name,"
+            " birth as birth_date, timestamptz '2030-01-01' as updated_at from staging.in_parts"
+        )
+        connection.execute(
+            sa.text(
+                "insert into identity.record_customers select 'surveys', id, 'C-' || id, 'alone', null, 'run-1'"
+                " from staging.in_parts"
+            )
+        )
+    kept = _birth_dates_of_identity(cards)
+    models = ("customer_records", "bridge_customer_record", "customer_golden_field")
+    run = dbt("run", "--select", *models)
+    assert run.named("success") == set(models), run.output[-2000:]
+    with cards.begin() as connection:
+        golden = dict(
+            connection.execute(
+                sa.text(
+                    "select source_record_id, jsonb_object_agg(attribute, value)"
+                    " from marts_build.customer_golden_field where source_system = 'surveys' group by 1"
+                )
+            ).all()
+        )
+        for statement in (
+            "drop view staging.stg_surveys__customer_records",
+            f"create view staging.stg_surveys__customer_records as {view}",
+            "drop table staging.in_parts",
+        ):
+            connection.exec_driver_sql(statement)
+    assert {key: golden.get(key, {}).get("full_name") for key in IN_PARTS if key.startswith("p")} == {
+        "p1": "Орлова Анна Павловна",
+        "p2": "Ann Mary O'Neil",
+        "p3": "山田 太郎",
+        "p4": "Олег",
+        "p5": "Седова",
+        "p6": None,
+        "p7": "Eva Nowak",
+    }
+    assert {key: golden.get(key, {}).get("birth_date") for key in IN_PARTS} == kept
+    assert kept["p7"] == "1984-02-29" and kept["d1"] is not None
+    assert not any(kept[key] for key in ("p1", "p2", "p3", "p4", "p5", "p6", "l0"))
+
+
+def _birth_dates_of_identity(warehouse: Warehouse) -> dict[str, str | None]:
+    """Of IN_PARTS, by record; what identity publishes of their dates is in the warehouse then."""
+    records = cards_of(
+        *({"source_record_id": key, "birth_date": birth} for key, (*_, birth) in IN_PARTS.items())
+    )
+    con = connect()
+    prepare(con, records, identifiers())
+    published = con.sql(published_dates("placeholders")).to_arrow_table()
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("truncate identity.placeholder_dates")
+    warehouse.write(published, "identity", "placeholder_dates", mode="append")
+    return dict(con.execute("select source_record_id, cast(birth_date as varchar) from cards").fetchall())
 
 
 @pytest.mark.slow
