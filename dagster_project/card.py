@@ -4,12 +4,13 @@ Belongs here: the look-up. Does not belong here: what stands on the card (dbt_pr
 identifier is spelt (identity).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import canonical
+from dagster_project.identity import readings
 from dagster_project.warehouse import Warehouse
 
 ORDER = [
@@ -41,7 +42,7 @@ with asked as (
     select coalesce(r.surviving_id, :who) as customer_id
     from (select 1) one left join marts.customer_id_redirect r on r.retired_id = :who
     union
-    select customer_id from marts.bridge_customer_identifier where kind = :kind and value = :value
+    select customer_id from marts.bridge_customer_identifier where kind = :kind and value = any(:values)
 )
 select c.card, c.data_as_of
 from marts.customer_card c join asked using (customer_id)
@@ -49,19 +50,19 @@ order by c.customer_id
 """
 
 
-def find_cards(warehouse: Warehouse, who: str) -> list[dict[str, Any]]:
+def find_cards(warehouse: Warehouse, who: str, regions: Sequence[str]) -> list[dict[str, Any]]:
     """The cards of every customer that `who` names: an ID (a retired one too), a phone or an e-mail.
 
-    Raises WarehouseError where no marts were published yet.
+    regions: where a phone without a country code may be from. Raises WarehouseError where no marts were published yet.
     """
     who = who.strip()
     kind = _kind(who)
     # What cannot be read stands in the bridge as written, in lower case.
-    value = kind and (canonical(kind, who) or who.lower())
+    values = readings(kind, who, regions) if kind else []
     with warehouse.begin() as connection:
         if connection.scalar(sa.text("select to_regclass('marts.customer_card')")) is None:
             raise WarehouseError("There are no customer cards yet.", "Run `c360 refresh`.")
-        rows = connection.execute(sa.text(LOOK_UP), {"who": who, "kind": kind, "value": value})
+        rows = connection.execute(sa.text(LOOK_UP), {"who": who, "kind": kind, "values": values})
         return [_in_order({**row.card, "data_as_of": row.data_as_of}) for row in rows]
 
 

@@ -145,9 +145,11 @@ def _a_phone(warehouse: Any) -> str | None:
 def customer(who: Annotated[str, typer.Argument(help="A phone, an e-mail or a customer ID.")]) -> None:
     """Shows the customer card."""
     from dagster_project.card import find_cards
+    from dagster_project.identity import Company
     from dagster_project.warehouse import open_warehouse
 
-    cards = find_cards(open_warehouse(load_settings()), who)
+    settings = load_settings()
+    cards = find_cards(open_warehouse(settings), who, Company.of(settings).regions)
     if not cards:
         _complain(f"No customer has {who!r}.")
         raise typer.Exit(1)

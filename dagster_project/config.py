@@ -24,6 +24,7 @@ DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 ENV_PREFIX = "C360_"
 FRESH_HOURS = "72"  # how far a source may be behind the latest one before a gate warns
+DEFAULT_PHONE_REGION = "RU"
 PLACES = ("file://", "s3://", "http://", "https://")  # what a source without a database may lead to
 # The mark of a setting that dbt's models read too: `name: Annotated[str, FOR_DBT] = …` is all that it takes.
 FOR_DBT = "dbt reads it as the environment variable of this name"
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
     refresh_cron: str = "0 3 * * *"
     # The company's own numbers, comma separated: never a customer's identifier.
     company_phones: Annotated[str, FOR_DBT] = ""
+    # The country (ISO, two letters) of a phone without a country code, where neither its record nor its source says one.
+    phone_region: str = DEFAULT_PHONE_REGION
     # Tables (source.table, or layer.table of a gated one; comma separated) that may lose all their rows without
     # stopping the refresh.
     may_be_emptied: str = ""
@@ -69,6 +72,11 @@ class Settings(BaseSettings):
             is_demo = self.profile == "demo"
             self.time_zone = DEMO_TIME_ZONE if is_demo else dbt_vars()["company_time_zone"]
         return self
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, value: str) -> str:
+        return _region(value)
 
     @field_validator("refresh_cron")
     @classmethod
@@ -165,6 +173,13 @@ class Settings(BaseSettings):
             given[f"{prefix}_FRESH_HOURS"] = self.source_fresh_hours(source)
         return given
 
+    def source_phone_region(self, source: str) -> str | None:
+        """C360_SOURCE_<NAME>_PHONE_REGION: the country of a source's phones without a country code; None: the company's."""
+        region = self._extra(f"source_{source}_phone_region")
+        if not region:
+            return None
+        return known_region(f"{ENV_PREFIX}SOURCE_{source.upper()}_PHONE_REGION", region)
+
     def _extra(self, name: str) -> str:
         # pydantic-settings reads unknown C360_ names from .env only; the environment goes first.
         return os.environ.get(f"{ENV_PREFIX}{name.upper()}", "") or str(
@@ -180,6 +195,22 @@ def known_zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Moscow") from error
     return value
+
+
+def _region(value: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    if (region := value.strip().upper()) not in SUPPORTED_REGIONS:
+        raise ValueError(f"{value!r} is not the ISO code of a country, as RU or US")
+    return region
+
+
+def known_region(setting: str, value: str) -> str:
+    """The country that `value` is the ISO code of (two letters). Raises ConfigError naming `setting`."""
+    try:
+        return _region(value)
+    except ValueError as error:
+        raise ConfigError(f"{setting}: {error}.", "Give a code of two letters.") from None
 
 
 def checked_url(setting: str, value: str) -> str:

@@ -70,7 +70,7 @@ def resolve_identities(
         summary = identity.refresh(
             environment.warehouse,
             context.run_id,
-            company_phones=environment.settings.company_phone_list,
+            company=identity.Company.of(environment.settings),
             progress=context.log.info,
             state_folder=environment.settings.home / "identity",
         )

@@ -39,7 +39,7 @@ def train_for_new_sources(
         try:
             training, why = identity.train_for_new_sources(
                 environment.warehouse,
-                company_phones=environment.settings.company_phone_list,
+                company=identity.Company.of(environment.settings),
                 progress=context.log.info,
             )
         except IdentityError as error:
@@ -64,7 +64,7 @@ def train_linkage_model(
     with failing_clearly():
         outcome = identity.train(
             environment.warehouse,
-            company_phones=environment.settings.company_phone_list,
+            company=identity.Company.of(environment.settings),
             progress=context.log.info,
         )
         context.log.info(outcome.why)

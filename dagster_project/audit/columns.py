@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from dagster_project.config import DEFAULT_PHONE_REGION
 from dagster_project.identity.files.columns import choose
 from dagster_project.identity.identifiers import canonical_values
 
@@ -33,14 +34,19 @@ SURE, LIKELY, SOME = 0.8, 0.3, 0.1
 FEWEST = 3  # without a header that says so
 
 
-def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def holds(
+    table: str, sample: Mapping[str, Sequence[str]], regions: Sequence[str] = (DEFAULT_PHONE_REGION,)
+) -> dict[str, str]:
     """Column → what it holds (one of NAMES, IDENTIFIERS, birth_date, CONTACT or CONTACTS); others are left out.
 
-    sample: column → some of its values, as text, without nulls. A name counts only beside an identifier or a date of
+    sample: column → some of its values, as text, without nulls. regions: where a phone without a country code may be from.
+    A name counts only beside an identifier or a date of
     birth: the `name` of a product or of a case is none.
     """
     found = {
-        column: kind for column, values in sample.items() if (kind := _identifier(table, column, values))
+        column: kind
+        for column, values in sample.items()
+        if (kind := _identifier(table, column, values, regions))
     }
     by_header = {
         theirs: ours for ours, theirs in choose(list(sample), {}, [], table, sample.__getitem__).taken.items()
@@ -58,10 +64,10 @@ def holds(table: str, sample: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return found
 
 
-def _identifier(table: str, column: str, values: Sequence[str]) -> str | None:
+def _identifier(table: str, column: str, values: Sequence[str], regions: Sequence[str]) -> str | None:
     if not values:
         return None
-    if len(values) >= FEWEST and (mixed := _mixed(values)):
+    if len(values) >= FEWEST and (mixed := _mixed(values, regions)):
         return mixed
     for kind, header, name in (
         ("email", EMAIL_HEADER, column),
@@ -69,26 +75,26 @@ def _identifier(table: str, column: str, values: Sequence[str]) -> str | None:
         ("tax_id", TAX_HEADER, column),
         ("loyalty_card", CARD_HEADER, f"{table}_{column}"),
     ):
-        if header.search(name) and _share(kind, values) >= LIKELY:
+        if header.search(name) and _share(kind, values, regions) >= LIKELY:
             return kind
     if len(values) < FEWEST:
         return None
-    if _share("email", values) >= SURE:
+    if _share("email", values, regions) >= SURE:
         return "email"
     mobiles = sum(MOBILE.fullmatch(value) is not None for value in values)
     return "phone" if mobiles >= SURE * len(values) else None
 
 
-def _mixed(values: Sequence[str]) -> str | None:
+def _mixed(values: Sequence[str], regions: Sequence[str]) -> str | None:
     """CONTACT or CONTACTS where phones and e-mails stand in one column, or either in JSON."""
     if sum(value[0] in "[{" for value in values) >= SURE * len(values):
         with_contact = sum(any(CONTACT_IN_JSON.fullmatch(t) for t in _texts_in(value)) for value in values)
         return CONTACTS if with_contact >= LIKELY * len(values) else None
     parts = [part for value in values for part in BETWEEN.split(value) if part.strip()]
     others = [part for part in parts if "@" not in part]
-    if not others or (emails := _share("email", parts)) < SOME:
+    if not others or (emails := _share("email", parts, regions)) < SOME:
         return None
-    phones = _share("phone", others) * len(others) / len(parts)
+    phones = _share("phone", others, regions) * len(others) / len(parts)
     return CONTACT if phones >= SOME and emails + phones >= SURE else None
 
 
@@ -112,7 +118,7 @@ def _are_names(values: Sequence[str]) -> bool:
     return sum(WORDS.fullmatch(value) is not None for value in values) >= SURE * len(values) > 0
 
 
-def _share(kind: str, values: Sequence[str]) -> float:
+def _share(kind: str, values: Sequence[str], regions: Sequence[str]) -> float:
     if kind == "email" and not any("@" in value for value in values):
         return 0.0
-    return sum(value is not None for value in canonical_values(kind, values)) / len(values)
+    return sum(value is not None for value in canonical_values(kind, values, regions)) / len(values)

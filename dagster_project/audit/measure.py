@@ -4,7 +4,7 @@ Belongs here: what is counted and how. Does not belong here: reading (reading.py
 commands/audit.py), what makes a value valid or a placeholder (identity/).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from dagster_project.audit.columns import (
 )
 from dagster_project.audit.reading import Reader, reader
 from dagster_project.errors import ConfigError
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.engine import connect
 from dagster_project.identity.identifiers import canonical_values, spell
 from dagster_project.identity.placeholders import count_days, find_placeholders
@@ -138,7 +139,7 @@ class Audit:
 
 def audit(
     sources: Iterable[tuple[Source, str]],
-    company_phones: Iterable[str] = (),
+    company: Company = UNNAMED,
     progress: Callable[[str], None] = lambda _: None,
     secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     home: Path = Path(),
@@ -155,18 +156,18 @@ def audit(
     try:
         con.execute(
             "create table audited (source varchar, tbl varchar, col varchar, kind varchar, rid bigint, value varchar, "
-            "is_mixed boolean);"
+            "is_mixed boolean, regions varchar);"
             f"create table records (rid bigint, {', '.join(f'{name} {_type(name)}' for name in RECORD_COLUMNS)})"
         )
         tables: list[TableFigures] = []
         for source, url in sources:
             with reader(source, url, secrets.get(source.name, {}), home) as opened:
-                tables += _take(con, source, opened, progress)
+                tables += _take(con, source, opened, company.regions_of(source.name), progress)
         progress("comparing")
         con.execute("create table identifiers as select distinct rid, kind, value from audited")
-        standardise(con)
+        standardise(con, company)
         count_days(con, "cards")
-        phones = [phone for phone in canonical_values("phone", list(company_phones)) if phone]
+        phones = [phone for phone in canonical_values("phone", company.phones, [company.region]) if phone]
         find_placeholders(con, phones)
         columns, cards = _columns(con, tables), _cards(con, [source.name for source, _ in sources])
         return Audit(tables, columns, cards, _overlaps(con), _placeholders(con))
@@ -179,14 +180,18 @@ def _type(column: str) -> str:
 
 
 def _take(
-    con: duckdb.DuckDBPyConnection, source: Source, opened: Reader, progress: Callable[[str], None]
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    opened: Reader,
+    regions: Sequence[str],
+    progress: Callable[[str], None],
 ) -> Iterable[TableFigures]:
     for table in source.tables:
         progress(f"{source.name}.{table.name}")
         extent = opened.extent(table)
-        kinds = holds(table.name, opened.sample(table)) if extent.rows else {}
+        kinds = holds(table.name, opened.sample(table), regions) if extent.rows else {}
         if kinds:
-            _read(con, source, table, opened, kinds)
+            _read(con, source, table, opened, kinds, regions)
         is_card = any(kind in NAMES for kind in kinds.values())
         yield TableFigures(
             source.name, table.name, extent.rows, extent.earliest, extent.latest, extent.without_time, is_card,
@@ -195,7 +200,12 @@ def _take(
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection, source: Source, table: Table, opened: Reader, kinds: dict[str, str]
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: Table,
+    opened: Reader,
+    kinds: dict[str, str],
+    regions: Sequence[str],
 ) -> None:
     apart = (*IDENTIFIERS, CONTACT, CONTACTS)
     named = {kind: column for column, kind in kinds.items() if kind not in apart}
@@ -215,7 +225,8 @@ def _read(
             # Names too, so that their completeness is told; only identifiers are spelt and compared.
             con.execute(
                 f"insert into audited select {_text(source.name)}, {_text(table.name)}, {_text(column)}, kind, rid, value, "
-                f"{kind in (CONTACT, CONTACTS)} from ({_values(column, kind, rid)})"
+                f"{kind in (CONTACT, CONTACTS)}, case when kind = 'phone' then {_text(','.join(regions))} else '' end "
+                f"from ({_values(column, kind, rid)})"
             )
         con.unregister("portion")
 
@@ -248,7 +259,8 @@ def _columns(con: duckdb.DuckDBPyConnection, tables: list[TableFigures]) -> list
         create or replace temp view read as
         select w.source, w.tbl, w.col, w.kind, w.rid, w.is_mixed, coalesce(s.value, lower(w.value)) as value,
             case when w.kind in ({", ".join(map(_text, IDENTIFIERS))}) then s.value is not null end as is_valid
-        from audited w left join spellings s on s.kind = w.kind and s.written = w.value and s.place = 1;
+        from audited w left join spellings s on s.kind = w.kind and s.written = w.value and s.regions = w.regions
+            and s.place = 1;
         -- Of a mixed column a row may have several values, or one twice: it counts once.
         create or replace temp table spelt as
         select * from read where not is_mixed union all select distinct * from read where is_mixed;
@@ -291,7 +303,7 @@ def _columns(con: duckdb.DuckDBPyConnection, tables: list[TableFigures]) -> list
 _USABLE = """
     create or replace temp table usable as
     select distinct w.source, w.rid, w.kind, s.value, r.rid is not null as is_card
-    from audited w join spellings s on s.kind = w.kind and s.written = w.value
+    from audited w join spellings s on s.kind = w.kind and s.written = w.value and s.regions = w.regions
     left join records r on r.rid = w.rid
     anti join placeholders p on p.kind = w.kind and p.value = s.value
 """

@@ -33,6 +33,7 @@ def audit(
 ) -> None:
     """Shows what each source holds: how complete, how duplicated, how linkable. Reads sources and writes nowhere."""
     from dagster_project.audit import audit as measure
+    from dagster_project.identity import Company
 
     settings = load_settings()
     if html is not None and not html.absolute().parent.is_dir():
@@ -43,7 +44,7 @@ def audit(
     with working(terminal(stderr=True), "reading") as progress:
         found = measure(
             [(source, _url(settings, source)) for source in chosen],
-            settings.company_phone_list,
+            Company.of(settings),
             progress=progress,
             secrets={source.name: settings.source_secrets(source.name) for source in chosen},
             home=settings.home,

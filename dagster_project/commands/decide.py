@@ -77,10 +77,11 @@ def list_decisions(
 
 
 def _decide(verdict: str, left: str, right: str, reason: str, author: str | None) -> None:
-    from dagster_project.identity import decisions, references
+    from dagster_project.identity import Company, decisions, references
 
     warehouse = _warehouse()
-    ends = [references.find(warehouse, asked) for asked in (left, right)]
+    company = Company.of(load_settings())
+    ends = [references.find(warehouse, asked, company) for asked in (left, right)]
     for end in ends:
         if end.kind not in ("record", "customer"):
             from dagster_project.errors import IdentityError

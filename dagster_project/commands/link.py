@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dagster_project.config import known_region, load_settings
 from dagster_project.errors import ConfigError
 from dagster_project.terminal import terminal, working
 
@@ -35,12 +36,20 @@ def link(
     threshold: Annotated[
         str, typer.Option(help="auto, or a probability above which records are linked.")
     ] = "auto",
+    region: Annotated[
+        str,
+        typer.Option(
+            help="The country (ISO, two letters) of phones without a country code, where a record has none."
+        ),
+    ] = "",
 ) -> None:
     """Links the records of any files and says who is one customer."""
     from dagster_project.identity.files.columns import read_mapping
     from dagster_project.identity.files.link import link_files, read_truth, scores
 
     limit = _threshold(threshold)
+    settings = load_settings()
+    home_region = known_region("--region", region) if region else settings.phone_region
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
         raise ConfigError(f"--out {out.name}: neither .csv nor .parquet.", "End its name in one of them.")
     if out is not None and not out.absolute().parent.is_dir():
@@ -53,6 +62,7 @@ def link(
             mapping=read_mapping(mapping or []),
             also=list(dict.fromkeys(also or [])),
             threshold=limit,
+            region=home_region,
             progress=progress,
         )
         if truth is not None:

@@ -5,7 +5,6 @@ Belongs here: what a steward reads. Does not belong here: the queue and the card
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from dagster_project.errors import ConfigError
 from dagster_project.terminal import terminal
 
 if TYPE_CHECKING:
+    from dagster_project.identity.company import Company
     from dagster_project.identity.explain import Evidence, Weight
     from dagster_project.identity.references import Named
     from dagster_project.warehouse import Warehouse
@@ -31,17 +31,18 @@ def review(
     ] = None,
 ) -> None:
     """Lists the pairs whose decision helps most, or shows two cards side by side."""
-    from dagster_project.identity import references
+    from dagster_project.identity import Company, references
     from dagster_project.warehouse import open_current
 
     settings = load_settings()
     warehouse = open_current(settings)
+    company = Company.of(settings)
     match what or [str(DEFAULT_LENGTH)]:
         case [number] if number.isdigit() and int(number) > 0:
             _list(warehouse, int(number))
         case [left, right]:
-            ends = [references.find(warehouse, asked) for asked in (left, right)]
-            _side_by_side(warehouse, ends, settings.company_phone_list)
+            ends = [references.find(warehouse, asked, company) for asked in (left, right)]
+            _side_by_side(warehouse, ends, company)
         case _:
             raise ConfigError(
                 "`c360 review` takes a number of pairs, or two records.",
@@ -69,7 +70,7 @@ def _list(warehouse: Warehouse, limit: int) -> None:
     _say(f"{len(pairs)} of {total}. Look closer: c360 review {spelt(left)} {spelt(right)}")
 
 
-def _side_by_side(warehouse: Warehouse, ends: list[Named], company_phones: Sequence[str]) -> None:
+def _side_by_side(warehouse: Warehouse, ends: list[Named], company: Company) -> None:
     from dagster_project.identity.decisions import spelt
     from dagster_project.identity.explain import between
     from dagster_project.identity.review import ATTRIBUTES, cards, queued_for
@@ -81,7 +82,7 @@ def _side_by_side(warehouse: Warehouse, ends: list[Named], company_phones: Seque
         if end.kind != "record":
             _say(f"{end.asked} stands for {spelt(end.record)}.")
     left, right = cards(warehouse, keys)
-    evidence = between(warehouse, keys[0], keys[1], company_phones)
+    evidence = between(warehouse, keys[0], keys[1], company)
     weights = {weight.comparison: weight for weight in evidence.weights} if evidence else {}
     table = Table(box=None, pad_edge=False)
     for column in ("", spelt(left.key), spelt(right.key), "agreement", "bits"):

@@ -23,6 +23,7 @@ def train(
     """Trains the linkage model on the current cards; the next refresh scores with it if it is not worse."""
     import demo_company
     from dagster_project import identity
+    from dagster_project.identity.company import Company
     from dagster_project.warehouse import open_current
     from dagster_project.warehouse.lock import refresh_lock
 
@@ -35,7 +36,7 @@ def train(
     with refresh_lock(warehouse, "c360 train"), working(console, "training") as progress:
         outcome = identity.train(
             warehouse,
-            company_phones=settings.company_phone_list,
+            company=Company.of(settings),
             truth=demo_company.truth(warehouse) if is_demo else None,
             force=force,
             progress=progress,

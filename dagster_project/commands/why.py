@@ -27,13 +27,14 @@ def why(
     chart: Annotated[Path | None, typer.Option(help="Writes the waterfall of weights as a PNG.")] = None,
 ) -> None:
     """Shows what joins two cards, step by step, or what keeps them apart."""
-    from dagster_project.identity import explain, references
+    from dagster_project.identity import Company, explain, references
     from dagster_project.warehouse import open_current
 
     settings = load_settings()
     warehouse = open_current(settings)
-    ends = [references.find(warehouse, asked) for asked in (left, right)]
-    answer = explain.why(warehouse, ends[0], ends[1], settings.company_phone_list)
+    company = Company.of(settings)
+    ends = [references.find(warehouse, asked, company) for asked in (left, right)]
+    answer = explain.why(warehouse, ends[0], ends[1], company)
     if answer.is_one:
         _one(answer)
     else:

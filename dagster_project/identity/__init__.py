@@ -8,8 +8,9 @@ the one spelling of an identifier, as identity.record_identifiers has it.
 """
 
 from dagster_project.identity.calibration import in_words as names_in_words
+from dagster_project.identity.company import Company
 from dagster_project.identity.evaluate import Score, b_cubed, pairwise
-from dagster_project.identity.identifiers import canonical
+from dagster_project.identity.identifiers import canonical, readings
 from dagster_project.identity.pipeline import refresh
 from dagster_project.identity.registry import Previous
 from dagster_project.identity.resolution import Resolution, resolve
@@ -17,6 +18,7 @@ from dagster_project.identity.store import RunSummary
 from dagster_project.identity.training import Training, train, train_for_new_sources
 
 __all__ = [
+    "Company",
     "Previous",
     "Resolution",
     "RunSummary",
@@ -26,6 +28,7 @@ __all__ = [
     "canonical",
     "names_in_words",
     "pairwise",
+    "readings",
     "refresh",
     "resolve",
     "train",

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dagster_project.errors import IdentityError
 from dagster_project.identity import guard, link, model, store, views
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.decisions import SAME, Decision, Key, all_decisions, contradiction
 from dagster_project.identity.engine import connect
 from dagster_project.identity.references import Named
@@ -106,7 +107,7 @@ class Answer:
     kept_apart_by: tuple[Decision, ...] = ()
 
 
-def why(warehouse: Warehouse, left: Named, right: Named, company_phones: Sequence[str] = ()) -> Answer:
+def why(warehouse: Warehouse, left: Named, right: Named, company: Company = UNNAMED) -> Answer:
     """Why `left` and `right` are one customer or are not. Raises IdentityError on one card asked twice."""
     for named in (left, right):
         if named.customer_id is None:
@@ -125,7 +126,7 @@ def why(warehouse: Warehouse, left: Named, right: Named, company_phones: Sequenc
             )
         return Answer(left, right, True, tuple(_path(warehouse, *ends[0])))
     records = [_records(warehouse, named) for named in (left, right)]
-    pair = _best_edge(warehouse, left, right) or compare(warehouse, records[0], records[1], company_phones)
+    pair = _best_edge(warehouse, left, right) or compare(warehouse, records[0], records[1], company)
     chain = next(
         (
             found
@@ -138,20 +139,18 @@ def why(warehouse: Warehouse, left: Named, right: Named, company_phones: Sequenc
     return Answer(left, right, False, (pair,) if pair else (), tuple(chain))
 
 
-def between(
-    warehouse: Warehouse, left: Key, right: Key, company_phones: Sequence[str] = ()
-) -> Evidence | None:
+def between(warehouse: Warehouse, left: Key, right: Key, company: Company = UNNAMED) -> Evidence | None:
     """The evidence between two cards themselves: their link, or a comparison made now."""
     condition = (
         "(source_system_l, source_record_id_l, source_system_r, source_record_id_r)"
         " in ((:sl, :il, :sr, :ir), (:sr, :ir, :sl, :il))"
     )
     values = dict(zip(("sl", "il", "sr", "ir"), (*left, *right), strict=True))
-    return _edge(warehouse, condition, values) or compare(warehouse, [left], [right], company_phones)
+    return _edge(warehouse, condition, values) or compare(warehouse, [left], [right], company)
 
 
 def compare(
-    warehouse: Warehouse, left: Sequence[Key], right: Sequence[Key], company_phones: Sequence[str] = ()
+    warehouse: Warehouse, left: Sequence[Key], right: Sequence[Key], company: Company = UNNAMED
 ) -> Evidence | None:
     """The likeliest pair between two groups of cards, by the current model; None: nothing in them to compare.
 
@@ -161,7 +160,7 @@ def compare(
     if trained is None:
         raise IdentityError("There is no model yet.", "Run `c360 refresh`: it trains one.")
     con = connect()
-    prepare(con, *store.read_cards(warehouse, [*left, *right]), company_phones=company_phones)
+    prepare(con, *store.read_cards(warehouse, [*left, *right]), company=company)
     sides = {side: store.quoted(keys) for side, keys in (("l", left), ("r", right))}
     con.execute(
         f"""

@@ -8,7 +8,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ import pyarrow as pa
 from dagster_project.identity import changes, standardise, store
 from dagster_project.identity.calibration import calibrate
 from dagster_project.identity.changes import Changes
-from dagster_project.identity.engine import beside, connect, in_small_groups
+from dagster_project.identity.company import UNNAMED, Company
+from dagster_project.identity.engine import beside, connect, dictionaries, in_small_groups
 from dagster_project.identity.estimate import drift
 from dagster_project.identity.incremental import (
     MAX_SHARE,
@@ -52,7 +53,7 @@ def refresh(
     warehouse: Warehouse,
     run_id: str,
     *,
-    company_phones: Sequence[str] = (),
+    company: Company = UNNAMED,
     progress: Progress | None = None,
     state_folder: Path | None = None,
 ) -> RunSummary:
@@ -81,28 +82,28 @@ def refresh(
             check(model)
         decisions = reader.decisions()
         con = sessions.enter_context(_let_go(opening.result()))
-        state = None if model is None else _state(state_folder, model, company_phones)
+        state = None if model is None else _state(state_folder, model, company)
         is_known = state is not None and seen.mark is not None and state.attach(con, seen.mark)
         keys: pa.Table | None = None
         told: _Told | None = None
         fingerprint: str | None = None
         if model is None:
             say("no model yet: training one")
-            keys = _prepare(con, reader, decisions, company_phones)
+            keys = _prepare(con, reader, decisions, company)
             model = _train(warehouse, con, started_at, keys.num_rows)
-            state = _state(state_folder, model, company_phones)
+            state = _state(state_folder, model, company)
         elif state is not None and is_known and is_told:
             is_known = False
             with _whatever_befalls(state, say):
                 told = _read_told(con, reader, seen)
                 if told is not None:
-                    fingerprint = _fingerprint(con, decisions, model, company_phones)
+                    fingerprint = _fingerprint(con, decisions, model, company)
                 is_known = True
             if not is_known:
                 con, told, fingerprint = _another(sessions, con), None, None
         if keys is None and fingerprint is None:
             _digest(con, *(digests.result() if digests else reader.digests()))
-        fingerprint = fingerprint or _fingerprint(con, decisions, model, company_phones)
+        fingerprint = fingerprint or _fingerprint(con, decisions, model, company)
         last = store.last_run(warehouse)
         if last is not None and last.fingerprint == fingerprint:
             say("nothing changed since the last run: skipped")
@@ -121,15 +122,13 @@ def refresh(
                 told = told or _read_differing(con, reader)
                 outcome = None
                 if told is not None:
-                    outcome = _follow(
-                        con, reader, told, model, decisions, run_id, started_at, company_phones, say
-                    )
+                    outcome = _follow(con, reader, told, model, decisions, run_id, started_at, company, say)
                 found = None if outcome is None else _write(run, con, outcome)
             if found is None:
                 con, told = _another(sessions, con), None
         if found is None:
             if keys is None:
-                keys = _prepare(con, reader, decisions, company_phones)
+                keys = _prepare(con, reader, decisions, company)
             resolution = resolve_prepared(
                 con, model, store.read_previous(warehouse), run_id=run_id, at=started_at, progress=progress
             )
@@ -257,7 +256,7 @@ def _make(state: State, con: duckdb.DuckDBPyConnection, mark: str, keys: pa.Tabl
 
 
 def _prepare(
-    con: duckdb.DuckDBPyConnection, reader: store.Reader, decisions: pa.Table, company_phones: Sequence[str]
+    con: duckdb.DuckDBPyConnection, reader: store.Reader, decisions: pa.Table, company: Company
 ) -> pa.Table:
     """All cards into `con`, and `digests`; returns the cards' keys with card_hash."""
     records, identifiers = reader.cards(with_digests=True)
@@ -266,7 +265,7 @@ def _prepare(
     keys = records.select(["source_system", "source_record_id", "card_hash"])
     # The session has its own copy: two would be in memory through all that follows.
     del records, identifiers
-    prepare_loaded(con, decisions, company_phones)
+    prepare_loaded(con, decisions, company)
     return keys
 
 
@@ -287,10 +286,10 @@ def _whatever_befalls(state: State, say: Progress) -> Iterator[None]:
         state.discard()
 
 
-def _state(folder: Path | None, model: Model, company_phones: Sequence[str]) -> State | None:
+def _state(folder: Path | None, model: Model, company: Company) -> State | None:
     if folder is None:
         return None
-    basis = {"rules": RULES_VERSION, "model": model.version, "company_phones": str(sorted(company_phones))}
+    basis = {"rules": RULES_VERSION, "model": model.version, "company": repr(company)}
     return State(folder / "state.duckdb", basis)
 
 
@@ -379,7 +378,7 @@ def _follow(
     decisions: pa.Table,
     run_id: str,
     at: dt.datetime,
-    company_phones: Sequence[str],
+    company: Company,
     say: Progress,
 ) -> Outcome | None:
     """What follows from what changed since the attached state; None: so much that all is to be done again."""
@@ -405,7 +404,7 @@ def _follow(
             decisions,
             run_id=run_id,
             at=at,
-            company_phones=company_phones,
+            company=company,
             progress=say,
         )
     except TooMuchChanged:
@@ -456,11 +455,9 @@ def _train(warehouse: Warehouse, con: duckdb.DuckDBPyConnection, at: dt.datetime
     return model
 
 
-def _fingerprint(
-    con: duckdb.DuckDBPyConnection, decisions: pa.Table, model: Model, company_phones: Sequence[str]
-) -> str:
+def _fingerprint(con: duckdb.DuckDBPyConnection, decisions: pa.Table, model: Model, company: Company) -> str:
     """One text for all that a result depends on, whatever the order of rows."""
-    digest = hashlib.sha256(f"{RULES_VERSION}|{model.version}|{sorted(company_phones)}".encode())
+    digest = hashlib.sha256(f"{RULES_VERSION}|{model.version}|{company}|{dictionaries()}".encode())
     con.register("incoming", decisions)
     for table in ("digests", "incoming"):
         row = con.execute(f"select count(*), sum(hash(t)), bit_xor(hash(t)) from {table} t").fetchall()[0]

@@ -4,12 +4,14 @@ Belongs here: from the words of a command to records. Does not belong here: what
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from dagster_project.errors import IdentityError, WarehouseError
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.decisions import Key
-from dagster_project.identity.identifiers import canonical
+from dagster_project.identity.identifiers import readings
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.schema import IDENTITY, INTERMEDIATE
 
@@ -31,7 +33,7 @@ class Named:
         return self.records[0]
 
 
-def find(warehouse: Warehouse, asked: str) -> Named:
+def find(warehouse: Warehouse, asked: str, company: Company = UNNAMED) -> Named:
     """The records that `asked` names. Raises IdentityError where there is none, or where several customers fit."""
     asked = asked.strip()
     with warehouse.begin() as connection:
@@ -45,9 +47,9 @@ def find(warehouse: Warehouse, asked: str) -> Named:
         if "/" in asked:
             return _record(connection, asked)
         if "@" in asked:
-            return _identifier(connection, "email", asked)
+            return _identifier(connection, "email", asked, company)
         if any(map(str.isdigit, asked)) and not any(map(str.isalpha, asked)):
-            return _identifier(connection, "phone", asked)
+            return _identifier(connection, "phone", asked, company)
         return _customer(connection, asked)
 
 
@@ -90,15 +92,15 @@ def _customer(connection: sa.Connection, asked: str) -> Named:
     return Named(asked, "customer", tuple(records), found.customer_id)
 
 
-def _identifier(connection: sa.Connection, kind: str, asked: str) -> Named:
-    value = canonical(kind, asked) or asked.lower()
+def _identifier(connection: sa.Connection, kind: str, asked: str, company: Company) -> Named:
+    values = readings(kind, asked, company.regions)
     holders = connection.scalars(
         sa.text(
             f"select distinct customer_id from {IDENTITY}.record_customers"
             f" join {IDENTITY}.record_identifiers using (source_system, source_record_id)"
-            " where kind = :kind and value = :value order by 1"
+            " where kind = :kind and value = any(:values) order by 1"
         ),
-        {"kind": kind, "value": value},
+        {"kind": kind, "values": values},
     ).all()
     if not holders:
         raise IdentityError(f"No card has the {kind} {asked}.", HOW)
@@ -110,13 +112,13 @@ def _identifier(connection: sa.Connection, kind: str, asked: str) -> Named:
     records = _oldest_first(
         connection,
         "(source_system, source_record_id) in (select source_system, source_record_id"
-        f" from {IDENTITY}.record_identifiers where kind = :kind and value = :value)",
-        {"kind": kind, "value": value},
+        f" from {IDENTITY}.record_identifiers where kind = :kind and value = any(:values))",
+        {"kind": kind, "values": values},
     )
     return Named(asked, kind, tuple(records), holders[0])
 
 
-def _oldest_first(connection: sa.Connection, condition: str, values: dict[str, str]) -> list[Key]:
+def _oldest_first(connection: sa.Connection, condition: str, values: dict[str, Any]) -> list[Key]:
     rows = connection.execute(
         sa.text(
             f"select source_system, source_record_id from {IDENTITY}.record_customers"

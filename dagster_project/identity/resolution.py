@@ -4,7 +4,7 @@ Belongs here: the order of the steps. Does not belong here: any step's own logic
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -22,6 +22,7 @@ from dagster_project.identity import (
     standardise,
 )
 from dagster_project.identity.cluster import Clustering, cluster, components
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.decisions import DECISIONS, in_force
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import Estimate, estimate, weight_counts
@@ -32,7 +33,7 @@ from dagster_project.identity.registry import Previous
 # A pair that only the model links needs this probability.
 THRESHOLD = 0.95
 # What changes results changes this: a run on unchanged data is then not skipped.
-RULES_VERSION = "12"
+RULES_VERSION = "13"
 
 # SQL: the keys of a pair's two cards, the smaller key on the left.
 _IN_ORDER = (
@@ -85,19 +86,19 @@ def prepare(
     records: pa.Table,
     identifiers: pa.Table,
     decisions: pa.Table | None = None,
-    company_phones: Sequence[str] = (),
+    company: Company = UNNAMED,
 ) -> None:
     """Standardised cards, their profiles and the stewards' decisions as tables of `con`: what training needs."""
     standardise.load(con, records, identifiers)
-    prepare_loaded(con, decisions, company_phones)
+    prepare_loaded(con, decisions, company)
 
 
 def prepare_loaded(
-    con: duckdb.DuckDBPyConnection, decisions: pa.Table | None = None, company_phones: Sequence[str] = ()
+    con: duckdb.DuckDBPyConnection, decisions: pa.Table | None = None, company: Company = UNNAMED
 ) -> None:
     """The same of cards that `standardise.load` took in."""
-    standardise.standardise(con)
-    own = canonical_values("phone", company_phones)
+    standardise.standardise(con, company)
+    own = canonical_values("phone", company.phones, [company.region])
     placeholders.drop_placeholders(con, [phone for phone in own if phone])
     decide(con, decisions if decisions is not None else DECISIONS.empty_table())
     profiles.build_profiles(con)
@@ -112,11 +113,11 @@ def resolve(
     *,
     run_id: str = "run",
     at: dt.datetime | None = None,
-    company_phones: Sequence[str] = (),
+    company: Company = UNNAMED,
 ) -> Resolution:
     """Cards (contract columns) to customers."""
     with connect() as con:
-        prepare(con, records, identifiers, decisions, company_phones)
+        prepare(con, records, identifiers, decisions, company)
         return resolve_prepared(con, model_, previous, run_id=run_id, at=at)
 
 

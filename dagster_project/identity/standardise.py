@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.errors import IdentityError
+from dagster_project.identity import regions
 from dagster_project.identity.addresses import read_addresses
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.engine import beside
 from dagster_project.identity.identifiers import spell
 
@@ -90,7 +92,7 @@ def _refuse_twins(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def standardise(con: duckdb.DuckDBPyConnection) -> None:
+def standardise(con: duckdb.DuckDBPyConnection, company: Company = UNNAMED) -> None:
     """From `records` and `identifiers` to `cards` (one row a rid), `held` (rid, kind, value) and `record_identifiers`.
 
     A name is read in the light of all names. What other cards say of them may stand in surnames_elsewhere (family,
@@ -108,7 +110,7 @@ def standardise(con: duckdb.DuckDBPyConnection) -> None:
     )
     # What names take is mostly reading their long statements, which one core does.
     with beside(con) as own, ThreadPoolExecutor(1) as pool:
-        others = pool.submit(_identifiers_dates_and_places, own)
+        others = pool.submit(_identifiers_dates_and_places, own, company)
         _names(con)
         others.result()
     con.execute(
@@ -370,12 +372,15 @@ def _repair_words(con: duckdb.DuckDBPyConnection) -> None:
 # -- identifiers ------------------------------------------------------------------------------
 
 
-def _held(con: duckdb.DuckDBPyConnection) -> None:
-    """Makes `held` (rid, kind, value: what cards are linked by) and `record_identifiers` (what is told of them)."""
+def _held(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """Makes `held` (rid, kind, value: what records are linked by) and `record_identifiers` (what is reported of them)."""
+    find_regions(con, company)
     con.execute(
         """
         create or replace table written_identifiers as
-        select rid, kind, trim(value) as value, bool_or(is_main) as is_main from (
+        select i.rid, i.kind, trim(i.value) as value, case when i.kind = 'phone' then p.regions else '' end as regions,
+            bool_or(is_main) as is_main
+        from (
             select rid, kind, value, false as is_main from identifiers
             union all select rid, 'phone', phone, true from records
             union all select rid, 'email', email, true from records
@@ -383,7 +388,9 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
             union all select rid, 'login', login_id, true from records
             union all select rid, 'tax_id', tax_id, true from records
             union all select rid, 'messenger', lower(messenger_kind) || ':' || messenger_id, true from records
-        ) where value is not null and trim(value) <> ''
+        ) i join records r using (rid)
+        join phone_regions p on p.source_system = r.source_system and p.country is not distinct from r.country
+        where i.value is not null and trim(i.value) <> ''
         group by all
         """
     )
@@ -395,14 +402,15 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
         select distinct w.rid, w.kind,
             case when w.kind in ('login', 'visitor') then r.source_system || ':' || s.value else s.value end as value
         from written_identifiers w join records r using (rid)
-        join spellings s on s.kind = w.kind and s.written = w.value;
+        join spellings s on s.kind = w.kind and s.written = w.value and s.regions = w.regions;
 
         create or replace table record_identifiers as
         select r.source_system, r.source_record_id, i.*
         from (
             select w.rid, w.kind, coalesce(s.value, lower(w.value)) as value, bool_or(w.is_main) as is_main,
                 bool_or(s.value is not null) as is_canonical
-            from written_identifiers w left join spellings s on s.kind = w.kind and s.written = w.value
+            from written_identifiers w
+            left join spellings s on s.kind = w.kind and s.written = w.value and s.regions = w.regions
             -- These are evidence, not a way to find somebody.
             where w.kind not in ('tax_id', 'account')
             group by all
@@ -410,6 +418,22 @@ def _held(con: duckdb.DuckDBPyConnection) -> None:
         drop table written_identifiers; drop table spellings;
         """
     )
+
+
+def find_regions(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """Makes `phone_regions` (source_system, country, regions): of `records`, where a phone without a country code may be
+    from. The record's own country goes first, then its source's region, then the company's."""
+    pairs = con.execute("select distinct source_system, country from records").fetchall()
+    countries = regions.known({country for _, country in pairs if country})
+    found = [",".join(company.regions_of(source, countries.get(country))) for source, country in pairs]
+    names = ("source_system", "country", "regions")
+    columns = ([pair[0] for pair in pairs], [pair[1] for pair in pairs], found)
+    con.register(
+        "incoming",
+        pa.table({name: pa.array(c, pa.string()) for name, c in zip(names, columns, strict=True)}),
+    )
+    con.execute("create or replace table phone_regions as from incoming")
+    con.unregister("incoming")
 
 
 # -- dates and places -------------------------------------------------------------------------
@@ -434,8 +458,8 @@ def _dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
     read_addresses(con)
 
 
-def _identifiers_dates_and_places(con: duckdb.DuckDBPyConnection) -> None:
-    _held(con)
+def _identifiers_dates_and_places(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    _held(con, company)
     _dates_and_places(con)
 
 

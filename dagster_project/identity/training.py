@@ -8,7 +8,6 @@ linkage is estimated by the mean of both models' probabilities: a model that is 
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 from dagster_project.errors import IdentityError
 from dagster_project.identity import store
 from dagster_project.identity.calibration import calibrate
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.decisions import DECISIONS
 from dagster_project.identity.engine import connect
 from dagster_project.identity.estimate import Estimate, drift, estimate
@@ -66,7 +66,7 @@ class Training:
 def train(
     warehouse: Warehouse,
     *,
-    company_phones: Sequence[str] = (),
+    company: Company = UNNAMED,
     truth: pa.Table | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -82,7 +82,7 @@ def train(
         raise IdentityError("There are no cards to train on.", "Run `c360 refresh` first.")
     decisions = store.read_decisions(warehouse)
     con = connect()
-    prepare(con, records, identifiers, None, company_phones)
+    prepare(con, records, identifiers, None, company)
     cards = records.num_rows
     del records, identifiers
     model = calibrate(con, train_model(con, dt.datetime.now(dt.UTC)))
@@ -139,7 +139,7 @@ def train(
 
 
 def train_for_new_sources(
-    warehouse: Warehouse, *, company_phones: Sequence[str] = (), progress: Progress | None = None
+    warehouse: Warehouse, *, company: Company = UNNAMED, progress: Progress | None = None
 ) -> tuple[Training | None, str]:
     """Trains where the records are of sources that no model was trained on; the training, and why or why not.
 
@@ -158,7 +158,7 @@ def train_for_new_sources(
     records, total = store.share_of_records(warehouse, new)
     if records < max(NEW_RECORDS, NEW_SHARE * total):
         return None, f"{', '.join(new)}: {records:,} of {total:,} records are too few to train for."
-    training = train(warehouse, company_phones=company_phones, progress=progress)
+    training = train(warehouse, company=company, progress=progress)
     return training, f"The model in use never met records of {', '.join(new)}. {training.why}"
 
 

@@ -66,12 +66,24 @@ def test_a_url_that_cannot_work_names_its_setting(value: str, says: str) -> None
         ("C360_PROFILE", "staging", "PROFILE"),
         ("C360_REFRESH_CRON", "at three", "REFRESH_CRON"),
         ("C360_SOURCE_ADS_TIME_ZONE", "MSK", "C360_SOURCE_ADS_TIME_ZONE: 'MSK' is not an IANA time zone"),
+        ("C360_PHONE_REGION", "Russia", "PHONE_REGION"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=says):
         load_settings()
+
+
+def test_phones_have_a_region_of_their_source_else_the_companys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("C360_PHONE_REGION", "de")
+    monkeypatch.setenv("C360_SOURCE_ODOO_PHONE_REGION", "us")
+    made = settings()
+    assert (made.phone_region, made.source_phone_region("odoo")) == ("DE", "US")
+    assert made.source_phone_region("asterisk") is None
+    monkeypatch.setenv("C360_SOURCE_ODOO_PHONE_REGION", "America")
+    with pytest.raises(ConfigError, match="C360_SOURCE_ODOO_PHONE_REGION: 'America'"):
+        settings().source_phone_region("odoo")
 
 
 @pytest.mark.parametrize("name", [*Settings.model_fields, "source_odoo_url", "source_asterisk_time_zone"])

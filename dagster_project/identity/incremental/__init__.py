@@ -11,12 +11,12 @@ is told in docs/adr/0007-incremental-linking.md.
 """
 
 import datetime as dt
-from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
 
 from dagster_project.identity import resolution
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.incremental.cards import find_dirty, find_placeholders, read_cards
 from dagster_project.identity.incremental.change import (
     MAX_SHARE,
@@ -53,7 +53,7 @@ def resolve_changes(
     *,
     run_id: str,
     at: dt.datetime,
-    company_phones: Sequence[str] = (),
+    company: Company = UNNAMED,
     progress: resolution.Progress | None = None,
 ) -> Outcome:
     """The step for `change` alone. `con` has the last run's tables attached as `state`.
@@ -62,8 +62,8 @@ def resolve_changes(
     lost by a full run then.
     """
     say = progress or (lambda _: None)
-    read_cards(con, change)
-    find_placeholders(con, company_phones)
+    read_cards(con, change, company)
+    find_placeholders(con, company)
     resolution.decide(con, decisions)
     find_dirty(con)
     say(f"{count(con, 'dirty')} cards read anew")

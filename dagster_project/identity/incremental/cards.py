@@ -3,19 +3,18 @@
 Belongs here: from a change to `dirty`. Does not belong here: how dirty cards are grouped (groups.py).
 """
 
-from collections.abc import Sequence
-
 import duckdb
 import pyarrow as pa
 
 from dagster_project.identity import placeholders, standardise, state
+from dagster_project.identity.company import Company
 from dagster_project.identity.households import PLACE
 from dagster_project.identity.identifiers import canonical_values
 from dagster_project.identity.incremental.change import Change
 from dagster_project.identity.incremental.session import bound
 
 
-def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
+def read_cards(con: duckdb.DuckDBPyConnection, change: Change, company: Company) -> None:
     """Makes `new_cards`, `new_held`, `new_places`, `record_identifiers`, the names' tables and `touched` (rid: read
     anew or gone).
 
@@ -48,7 +47,7 @@ def read_cards(con: duckdb.DuckDBPyConnection, change: Change) -> None:
             from state.word_uses a left join words_then t using (key) where a.uses > coalesce(t.uses, 0);
             """
         )
-        standardise.standardise(con)
+        standardise.standardise(con, company)
         con.execute(
             f"""
             create or replace table surnames_now as {state.surnames("written", "words")};
@@ -121,7 +120,7 @@ def _reached_by_names(con: duckdb.DuckDBPyConnection) -> pa.Table:
     ).to_arrow_table()
 
 
-def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[str]) -> None:
+def find_placeholders(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Makes `now_placeholders`, `hidden` (their signs) and `default_dates`.
 
     Judged again are the values that touched cards hold or held.
@@ -139,7 +138,7 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: Sequence[s
         """
     )
     placeholders.count_days(con, "now_cards")
-    own = canonical_values("phone", company_phones)
+    own = canonical_values("phone", company.phones, [company.region])
     placeholders.find_placeholders(con, [phone for phone in own if phone])
     con.execute(
         f"""

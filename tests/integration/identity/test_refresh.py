@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseError
-from dagster_project.identity import refresh, store, train
+from dagster_project.identity import Company, refresh, store, train
 from dagster_project.identity.standardise import RECORD_COLUMNS
 from dagster_project.warehouse import Warehouse
 from dagster_project.warehouse.migrations import migrate
@@ -108,6 +108,11 @@ def test_runs_one_after_another(filled: Warehouse) -> None:
     do(filled, "update intermediate.customer_records set deleted_at = null")
     refresh(filled, "r4")
     assert ids(filled) == before
+
+    # Nothing changed but where phones without a country code are from: 8 916 … is no American number.
+    readable = "select count(*) from identity.record_identifiers where kind = 'phone' and is_canonical"
+    assert not refresh(filled, "r5", company=Company(region="US")).is_skipped
+    assert 0 < rows(filled, readable)[0][0] < len([row for row in identifiers if row[3] == "phone"])
 
 
 def test_a_decision_changes_the_next_run_and_a_retraining_keeps_it(filled: Warehouse) -> None:

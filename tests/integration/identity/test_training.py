@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from dagster_project.assets.training import train_linkage_model
 from dagster_project.cli import app
+from dagster_project.config import Settings
 from dagster_project.errors import IdentityError
 from dagster_project.identity import refresh, train, train_for_new_sources, training
 from dagster_project.identity.model import Model, train_model
@@ -164,8 +165,7 @@ def test_the_job_shows_what_came_of_it(filled: Warehouse) -> None:
     class Stub:
         warehouse = filled
 
-        class settings:
-            company_phone_list = ()
+        settings = Settings(_env_file=None)
 
     context = dg.build_op_context()
     train_linkage_model(context, environment=Stub(), refresh_lock=None)

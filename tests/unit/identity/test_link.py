@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from dagster_project.identity import resolve
+from dagster_project.identity.company import Company
 from dagster_project.identity.model import COMPARISONS, Model
 from dagster_project.identity.placeholders import drop_placeholders
 from tests.unit.identity.conftest import cards, decisions, identifiers, together
@@ -264,7 +265,7 @@ def test_companies_are_linked_by_tax_number_only(groups: Groups) -> None:
 def test_the_companys_own_number_is_no_evidence(groups: Groups) -> None:
     cards_ = ({"full_name": "Иван Котов", "phone": PHONE}, {"full_name": "Иван Котов", "phone": PHONE})
     assert linked(groups, *cards_)
-    assert not linked(groups, *cards_, company_phones=["8 (916) 555-01-42"])
+    assert not linked(groups, *cards_, company=Company(("8 (916) 555-01-42",)))
 
 
 def test_a_value_that_too_many_names_share_is_learned_as_a_placeholder() -> None:
