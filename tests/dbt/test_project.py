@@ -406,6 +406,7 @@ BREAKS = [
     "update fct_journey set goal_order_id = 'gone' where goal_order_id is not null",
     "update fct_journey_step set interaction_id = 'gone' where kind = 'purchase' and order_id = 'odoo:pos:300'",
     "update fct_journey_step set journey_id = 'gone' where kind = 'lead_created'",
+    "update dim_customer set full_name = null, family_name = 'Орлова', birth_date = '1980-01-01'",
 ]
 
 
