@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from dagster_project.audit.measure import Audit
+from dagster_project.identity.placeholders import REASONS
 
 BLUE, RED, GREY, GREEN, ORANGE = "#4c78a8", "#e45756", "#d6d6d6", "#54a24b", "#f58518"
 STYLE = """
@@ -61,8 +62,8 @@ def page(found: Audit, at: datetime) -> str:
         _svg(_overlap(found)) if any(o.source != o.other for o in found.overlaps) else "<p>Nothing.</p>",
         "<h2>Values that name nobody</h2>",
         _table(
-            ("holds", "value", "suspected by", "cards", "first names"),
-            ((p.kind.replace("_", " "), p.masked, p.reason, p.cards, "" if p.people is None else p.people)
+            ("holds", "value", "they are", "cards", "first names"),
+            ((p.kind.replace("_", " "), p.masked, REASONS[p.reason], p.cards, "" if p.people is None else p.people)
              for p in found.placeholders),
         ),
         "<h2>Tables</h2>",

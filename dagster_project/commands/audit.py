@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
+from dagster_project.commands.outputs import check_writable, writing
 from dagster_project.config import Settings, load_settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.terminal import terminal, working
@@ -36,10 +37,8 @@ def audit(
     from dagster_project.identity import Company
 
     settings = load_settings()
-    if html is not None and not html.absolute().parent.is_dir():
-        raise ConfigError(
-            f"--html: folder {html.absolute().parent} is not there.", "Make it, or choose another."
-        )
+    if html is not None:
+        check_writable("--html", html)
     chosen = _chosen(sources or [])
     with working(terminal(stderr=True), "reading") as progress:
         found = measure(
@@ -52,7 +51,8 @@ def audit(
         if html is not None:
             from dagster_project.audit.page import page
 
-            html.write_text(page(found, datetime.now(ZoneInfo(settings.time_zone))), encoding="utf-8")
+            with writing("--html", html):
+                html.write_text(page(found, datetime.now(ZoneInfo(settings.time_zone))), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, indent=2))
     else:
@@ -85,6 +85,7 @@ def _url(settings: Settings, source: "Source") -> str:
 
 def _show(found: "Audit") -> None:
     from dagster_project.audit.page import OUTCOMES, day, share
+    from dagster_project.identity.placeholders import REASONS
 
     tables = _table(
         "Tables", "table", ">rows", "earliest change", "latest change", ">without a time", ">no rows"
@@ -130,12 +131,12 @@ def _show(found: "Audit") -> None:
                 o.kind.replace("_", " "), f"{o.source}, {o.other}", f"{o.shared:,}",
                 share(o.shared, first), share(o.shared, second),
             )  # fmt: skip
-    nobody = _table("Values that name nobody", "holds", "value", "suspected by", ">cards", ">first names")
+    nobody = _table("Values that name nobody", "holds", "value", "they are", ">cards", ">first names")
     for p in found.placeholders:
         nobody.add_row(
             p.kind.replace("_", " "),
             p.masked,
-            p.reason,
+            REASONS[p.reason],
             f"{p.cards:,}",
             "" if p.people is None else f"{p.people:,}",
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dagster_project.commands.outputs import check_writable, writing
 from dagster_project.config import known_region, load_settings
 from dagster_project.errors import ConfigError
 from dagster_project.terminal import terminal, working
@@ -44,25 +45,25 @@ def link(
     ] = "",
 ) -> None:
     """Links the records of any files and says who is one customer."""
+    from dagster_project.identity.company import Company
     from dagster_project.identity.files.columns import read_mapping
     from dagster_project.identity.files.link import link_files, read_truth, scores
 
     limit = _threshold(threshold)
     settings = load_settings()
     home_region = known_region("--region", region) if region else settings.phone_region
+    company = Company(tuple(settings.company_phone_list), home_region)
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
         raise ConfigError(f"--out {out.name}: neither .csv nor .parquet.", "End its name in one of them.")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise ConfigError(
-            f"--out: folder {out.absolute().parent} is not there.", "Make it, or choose another."
-        )
+    if out is not None:
+        check_writable("--out", out)
     with working(terminal(stderr=True), "reading") as progress:
         linked = link_files(
             files,
             mapping=read_mapping(mapping or []),
             also=list(dict.fromkeys(also or [])),
             threshold=limit,
-            region=home_region,
+            company=company,
             progress=progress,
         )
         if truth is not None:
@@ -95,15 +96,11 @@ def _write(table: Any, out: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    try:
+    with writing("--out", out):
         if out.suffix.lower() == ".parquet":
             pyarrow.parquet.write_table(table, out)
         else:
             pyarrow.csv.write_csv(table, out, pyarrow.csv.WriteOptions(quoting_style="needed"))
-    except OSError as error:
-        raise ConfigError(
-            f"--out {out}: cannot be written ({error.strerror}).", "Choose another place."
-        ) from error
 
 
 def _many(count: int, word: str) -> str:
@@ -112,6 +109,8 @@ def _many(count: int, word: str) -> str:
 
 def _show(console: Any, summary: dict[str, Any]) -> None:
     from rich.text import Text
+
+    from dagster_project.identity.placeholders import REASONS
 
     for file in summary["files"]:
         console.print(
@@ -139,7 +138,8 @@ def _show(console: Any, summary: dict[str, Any]) -> None:
         )
     for entry in summary.get("dropped", []):
         console.print(
-            f"{entry['column']}: {entry['values']} values that too many share are no evidence ({entry['records']:,} records)"
+            f"{entry['column']}: {_many(entry['values'], 'value')} of {_many(entry['records'], 'record')} not compared:"
+            f" {REASONS[entry['reason']]}"
         )
     for name, why in summary.get("comparisons", {}).items():
         levels = ", ".join(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from dagster_project.commands.outputs import check_writable, writing
 from dagster_project.config import load_settings
 from dagster_project.terminal import terminal
 
@@ -30,6 +31,8 @@ def why(
     from dagster_project.identity import Company, explain, references
     from dagster_project.warehouse import open_current
 
+    if chart is not None:
+        check_writable("--chart", chart)
     settings = load_settings()
     warehouse = open_current(settings)
     company = Company.of(settings)
@@ -100,10 +103,9 @@ def _draw(answer: "Answer", path: Path) -> None:
             "There is no waterfall to draw: rules and decisions alone, not weights, answer this.",
             "Leave --chart out.",
         )
-    try:
-        path.write_bytes(waterfall(weighed))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.", "Name another file.") from error
+    picture = waterfall(weighed)
+    with writing("--chart", path):
+        path.write_bytes(picture)
     _say(f"The waterfall: {path}")
 
 

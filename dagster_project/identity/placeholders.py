@@ -1,4 +1,4 @@
-"""Values that name nobody: placeholders by structure, the company's own, and those learned from the data.
+"""Placeholder values: by what they are, the company's own, and those learned from the data.
 
 Belongs here: which identifiers and birth dates are no evidence, and why. Does not belong here: what the
 remaining ones prove (link.py, guard.py).
@@ -21,19 +21,30 @@ PERSON_LIMITS = {
 MAX_SURNAMES = 5
 MANY_CARDS = 20
 
+# Why a value is no evidence, in words that follow "they are".
+REASONS = {
+    "digits": "one digit again and again, or digits in a row",
+    "domain": "addresses of a domain that is reserved or made up, as example.com",
+    "mailbox": "mailboxes of no person, as info@ or test@",
+    "company": "the company's own",
+    "learned": "shared by too many",
+    "listed": "dates that systems fill in by themselves (seed placeholder_dates)",
+    "implausible": "dates of nobody's age",
+    "unreadable": "unreadable",
+}
+
 _NOBODY = (
     "(no|none|not|test|testing|noemail|no-email|no_email|nomail|no-mail|net|netu|null|noreply|no-reply|nobody|fake|"
     "example|mail|email|e-mail|asd|asdf|qwe|qwerty|abc|aaa|xxx|user|client|customer|guest|info|admin|sales|zakaz|shop|"
     "[0-9]|123+4*5*6*|1+|0+|.)"
 )
-_COMPANY_BOX = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
+_NO_DOMAIN = "(example|test|localhost|domain|email|nomail|noemail)[.].*"
 
 
 def drop_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str]) -> None:
     """Takes placeholders out of `held` and default dates out of `cards`, into `dropped_held` and `dropped_dates`.
 
-    placeholders: kind, value, reason (`structure`, `company`, `learned`; of a date also `listed`, `implausible`), cards,
-    people.
+    placeholders: kind, value, reason (of REASONS), cards, people.
     company_phones are in E.164.
     """
     count_days(con, "cards")
@@ -97,13 +108,13 @@ def find_placeholders(con: duckdb.DuckDBPyConnection, company_phones: list[str])
                 when kind = 'phone' and (
                     {_few_digits("right(value, 10)")}
                     or regexp_matches(value, '(0000000|1111111|2222222|3333333|5555555|7777777|9999999|1234567|7654321)$')
-                    or value like '%1234567890' or value like '%0123456789') then 'structure'
+                    or value like '%1234567890' or value like '%0123456789') then 'digits'
+                when kind = 'email' and regexp_full_match(split_part(value, '@', 2), '{_NO_DOMAIN}') then 'domain'
                 when kind = 'email' and (
                     regexp_full_match(split_part(value, '@', 1), '{_NOBODY}')
-                    or regexp_full_match(split_part(value, '@', 2), '{_COMPANY_BOX}')
-                    or split_part(value, '@', 1) = split_part(split_part(value, '@', 2), '.', 1)) then 'structure'
+                    or split_part(value, '@', 1) = split_part(split_part(value, '@', 2), '.', 1)) then 'mailbox'
                 when kind in ('tax_id', 'loyalty_card')
-                    and replace(value, left(value, 1), '') = '' then 'structure'
+                    and replace(value, left(value, 1), '') = '' then 'digits'
                 when kind = 'phone' and value in (select value from company) then 'company'
             end as shape
             from (select kind, value, count(*) as uses from held group by all)

@@ -8,6 +8,7 @@ linkage is estimated by the mean of both models' probabilities: a model that is 
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -14,6 +14,7 @@ from dagster_project.audit import Audit, audit
 from dagster_project.audit.columns import holds
 from dagster_project.audit.measure import CardFigures, ColumnFigures, Placeholder, TableFigures, masked
 from dagster_project.audit.page import page, share
+from dagster_project.cli import main
 from dagster_project.errors import ConfigError, SourceError
 from dagster_project.sources import Source, Table
 from dagster_project.sources.declaration import Files
@@ -97,7 +98,7 @@ def test_each_card_is_under_the_first_that_is_true_of_it(found: Audit) -> None:
 
 
 def test_what_names_nobody_is_masked_and_no_other_value_is_told(found: Audit) -> None:
-    assert found.placeholders == [Placeholder("phone", "+7…99", "structure", 2, 2)]
+    assert found.placeholders == [Placeholder("phone", "+7…99", "digits", 2, 2)]
     told = json.dumps(found.as_dict(), ensure_ascii=False) + page(found, dt.datetime.now(dt.UTC))
     for row in (*PEOPLE, *ORDERS):
         for value in row[1:]:
@@ -241,3 +242,17 @@ def test_shares_are_told_as_a_person_reads_them() -> None:
     assert [share(0, 9), share(9, 9), share(1, 3), share(1, 3000), share(2999, 3000), share(1, 0)] == [
         "0 %", "100 %", "33 %", "0.0 %", "100.0 %", "",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["/proc/audit.html", "folder.html", "nowhere/audit.html"])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "folder.html").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dagster_project.audit.audit", lambda *_, **__: pytest.fail("sources were read"))
+    monkeypatch.setattr("sys.argv", ["c360", "audit", "--html", place])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err
+    assert left.value.code == 1 and said.startswith("error: --html") and "mistake" not in said

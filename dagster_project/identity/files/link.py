@@ -14,11 +14,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.config import DEFAULT_PHONE_REGION
 from dagster_project.errors import ConfigError
 from dagster_project.identity import resolution, standardise
 from dagster_project.identity.cluster import components
-from dagster_project.identity.company import Company
+from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.engine import connect
 from dagster_project.identity.evaluate import KEY, Score, b_cubed, pairwise
 from dagster_project.identity.files import block, compare, dates, fit, group, prepare, read
@@ -57,11 +56,11 @@ def link_files(
     mapping: Mapping[str, str] | None = None,
     also: Sequence[str] = (),
     threshold: float | None = None,
-    region: str = DEFAULT_PHONE_REGION,
+    company: Company = UNNAMED,
     progress: Progress | None = None,
 ) -> Linked:
     """Links the records of `paths` (CSV, Parquet). mapping: theirs → ours. threshold None: chosen from the data.
-    region: the country of phones without a country code, where the record has none.
+    company: its own phones, and the country of phones without a country code, where the record has none.
 
     Raises ConfigError for what cannot be read or is not there.
     """
@@ -86,7 +85,7 @@ def link_files(
     nameless = _nameless(con, columns, names)
     if is_russian or nameless:
         say("standardising names, phones and e-mails")
-        resolution.prepare(con, _as_records(con, columns), _no_identifiers(), company=Company(region=region))
+        resolution.prepare(con, _as_records(con, columns), _no_identifiers(), company=company)
         find_nameless(con)
     summary["names"] = "Russian" if is_russian else "of any language"
     summary["nameless"] = nameless
@@ -234,10 +233,9 @@ def _design(
     """Makes `features` of the records that are compared, and says by what."""
     if is_russian or has_nameless:
         prepare.take_contacts(con, columns)
-        dropped = prepare.told_placeholders(con)
+        dropped = prepare.ignored_values(con)
     else:
-        prepare.read_contacts(con, columns)
-        dropped = prepare.drop_common(con, columns)
+        dropped = [*prepare.read_contacts(con, columns), *prepare.drop_common(con, columns)]
     mode = prepare.read_names(con, columns, is_russian)
     design = prepare.design(con, columns, mode, list(also))
     if has_nameless:

@@ -38,9 +38,10 @@ _CODES = {
 
 @dataclass(frozen=True)
 class Dropped:
-    """Values taken out of a column because far too many records share them."""
+    """Values of a column that are no evidence, and why (placeholders.REASONS)."""
 
     column: str
+    reason: str
     values: int
     records: int
 
@@ -125,26 +126,38 @@ def _words(text: str) -> str:
     )
 
 
-def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
-    """Phones to their last digits, e-mails to lower case without tags, in `fields`."""
-    if "phone" in columns:
-        con.execute(
-            """
-            update fields set phone = case
-                when length(digits) >= 9 then right(digits, 9) when length(digits) >= 6 then digits end
-            from (select rid, regexp_replace(regexp_replace(lower(regexp_split_to_array(phone, '[,;/|]')[1]),
-                    '(доб|ext|x|#).*$', ''), '[^0-9]', '', 'g') as digits
-                  from fields) d where d.rid = fields.rid
-            """
-        )
-    if "email" in columns:
-        con.execute(
-            r"""
-            update fields set email = case when regexp_full_match(e, '[^@\s]+@[^@\s]+[.][^@\s]+') then e end
-            from (select rid, regexp_replace(regexp_replace(lower(email), '\+[^@]*@', '@'), '[\s<>,;]', '', 'g') as e
-                  from fields) d where d.rid = fields.rid
-            """
-        )
+def read_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[Dropped]:
+    """Phones to their last digits, e-mails to lower case without tags, in `fields`; what cannot be read is null then."""
+    dropped = []
+    for column, written, read in (
+        (
+            "phone",
+            "regexp_replace(regexp_replace(lower(regexp_split_to_array(phone, '[,;/|]')[1]), '(доб|ext|x|#).*$', ''),"
+            " '[^0-9]', '', 'g')",
+            "case when length(w) >= 9 then right(w, 9) when length(w) >= 6 then w end",
+        ),
+        (
+            "email",
+            r"regexp_replace(regexp_replace(lower(email), '\+[^@]*@', '@'), '[\s<>,;]', '', 'g')",
+            r"case when regexp_full_match(w, '[^@\s]+@[^@\s]+[.][^@\s]+') then w end",
+        ),
+    ):
+        if column in columns:
+            con.execute(
+                f"""
+                create or replace temp table contacts as
+                select rid, written, {read} as value
+                from (select rid, {column} as written, {written} as w from fields where {column} is not null)
+                """
+            )
+            unread = con.execute(
+                "select count(distinct written), count(*) from contacts where value is null and trim(written) <> ''"
+            ).fetchall()[0]
+            dropped.append(Dropped(column, "unreadable", *map(int, unread)))
+            con.execute(
+                f"update fields set {column} = c.value from contacts c where c.rid = fields.rid; drop table contacts"
+            )
+    return [entry for entry in dropped if entry.records]
 
 
 def scope_identifiers(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
@@ -186,12 +199,18 @@ def take_contacts(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> Non
         )
 
 
-def told_placeholders(con: duckdb.DuckDBPyConnection) -> list[Dropped]:
-    """What the daily step took for placeholders."""
+def ignored_values(con: duckdb.DuckDBPyConnection) -> list[Dropped]:
+    """What the daily step took for placeholders, or could not read."""
     return [
-        Dropped(kind, values, int(records))
-        for kind, values, records in con.execute(
-            "select kind, count(*), coalesce(sum(cards), 0) from placeholders group by 1 order by 1"
+        Dropped(kind, reason, values, int(records))
+        for kind, reason, values, records in con.execute(
+            """
+            select kind, reason, count(*), coalesce(sum(cards), 0) from placeholders group by all
+            union all
+            select kind, 'unreadable', count(distinct value), count(*) from record_identifiers
+            where not is_canonical group by kind
+            order by 1, 2
+            """
         ).fetchall()
     ]
 
@@ -209,31 +228,35 @@ def drop_common(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[
                 else "count(*)"
             )
             rule = f"count(*) > {MAX_SHARING} and {people} > {MAX_GIVEN_NAMES}"
-            dropped.append(
-                _drop(
-                    con, column, f"select {column} as v, count(*) as n from fields group by 1 having {rule}"
-                )
-            )
+            query = f"select {column} as v, count(*) as n from fields group by 1 having {rule}"
+            dropped.append(_drop(con, column, "learned", query))
     if "birth_date" in columns:
         days = "(select birth_date as v, count(*) as n from fields where length(birth_date) = 10 group by 1)"
-        dropped.append(
+        listed = "select birth_date from listed_dates"
+        dropped += [
             _drop(
                 con,
                 "birth_date",
-                f"select v, n from {days} where n > 10 and n > 20 * (select avg(n) from {days})"
-                " or try_cast(v as date) in (select birth_date from listed_dates)",
-            )
-        )
+                "listed",
+                f"select v, n from {days} where try_cast(v as date) in ({listed})",
+            ),
+            _drop(
+                con,
+                "birth_date",
+                "learned",
+                f"select v, n from {days} where n > 10 and n > 20 * (select avg(n) from {days})",
+            ),
+        ]
     return [entry for entry in dropped if entry.records]
 
 
-def _drop(con: duckdb.DuckDBPyConnection, column: str, query: str) -> Dropped:
+def _drop(con: duckdb.DuckDBPyConnection, column: str, reason: str, query: str) -> Dropped:
     con.execute(f"create or replace temp table common as select * from ({query}) where v is not null")
     values, records = con.execute("select count(*), coalesce(sum(n), 0) from common").fetchall()[0]
     if values:
         con.execute(f"update fields set {column} = null where {column} in (select v from common)")
     con.execute("drop table common")
-    return Dropped(column, values, int(records))
+    return Dropped(column, reason, values, int(records))
 
 
 def design(

@@ -55,7 +55,12 @@ def test_people_of_one_household_stay_apart(tmp_path: Path) -> None:
             row["phone"] = "+15555555555"
     linked, score = linked_scores(tmp_path, trap, FULL)
     assert score.f1 >= 0.985
-    assert {"column": "phone", "values": 1, "records": len(trap.rows[::30])} in linked.summary["dropped"]
+    assert {
+        "column": "phone",
+        "reason": "learned",
+        "values": 1,
+        "records": len(trap.rows[::30]),
+    } in linked.summary["dropped"]
 
 
 def test_names_and_dates_alone(tmp_path: Path) -> None:
@@ -302,6 +307,41 @@ def test_the_command_writes_scores_and_says_what_it_did(tmp_path: Path) -> None:
     assert len(rows) == len(file.read_text().splitlines()) - 1
 
 
+RUSSIAN = """id,full_name,phone,email,birth_date
+1,Иванов Иван,8 916 234-17-89,ivan@example.ru,1980-02-03
+2,Петрова Анна,12345,anna@example.ru,1970-01-01
+3,Сидоров Пётр,8 999 999-99-99,info@mail.ru,2024-06-01
+4,Кузнецова Ольга,8 903 481-26-37,olga@example.ru,1991-07-08
+5,Смирнов Олег,нет,нет,1985-03-04
+"""
+WESTERN = """id,given_name,family_name,phone,email,birth_date
+1,Jack,Ashford,555-0134567,jack@mail.org,1900-01-01
+2,Mary,Kingsley,12,mary at mail,1975-07-01
+"""
+
+
+def test_each_value_that_is_not_compared_has_its_reason(tmp_path: Path) -> None:
+    linked = link_files([wrote(tmp_path, RUSSIAN)])
+    assert {(entry["column"], entry["reason"]): entry["values"] for entry in linked.summary["dropped"]} == {
+        ("birth_date", "implausible"): 1,
+        ("birth_date", "listed"): 1,
+        ("email", "domain"): 3,
+        ("email", "mailbox"): 1,
+        ("email", "unreadable"): 1,
+        ("phone", "digits"): 1,
+        ("phone", "unreadable"): 2,
+    }
+    linked = link_files([wrote(tmp_path, WESTERN)])
+    assert {(entry["column"], entry["reason"]): entry["values"] for entry in linked.summary["dropped"]} == {
+        ("birth_date", "listed"): 1,
+        ("email", "unreadable"): 1,
+        ("phone", "unreadable"): 1,
+    }
+    run = CliRunner().invoke(app, ["link", str(wrote(tmp_path, RUSSIAN))])
+    assert "email: 3 values of 3 records not compared: addresses of a domain that is reserved" in run.stdout
+    assert "too many share" not in run.stdout
+
+
 def test_json_is_alone_on_standard_output_and_quotes_nobody(tmp_path: Path) -> None:
     file, truth = people(150, seed=11).write(tmp_path, "some", FULL)
     run = CliRunner().invoke(app, ["link", str(file), "--truth", str(truth), "--json"])
@@ -321,6 +361,12 @@ def test_json_is_alone_on_standard_output_and_quotes_nobody(tmp_path: Path) -> N
         (["a.csv", "--threshold", "high"], "neither auto nor a probability"),
         (["a.csv", "--out", "x.json"], "neither .csv nor .parquet"),
         (["a.csv", "--out", "nowhere/x.csv"], "is not there"),
+        (
+            ["a.csv", "--out", "/proc/x.csv"],
+            "--out /proc/x.csv: cannot be written (No such file or directory)",
+        ),
+        (["a.csv", "--out", "folder.csv"], "that is a folder"),
+        (["a.csv", "--region", "Russia"], "--region: 'Russia' is not the ISO code of a country"),
         (["a.csv", "--map", "mobile=phone"], "no file has it"),
         (["a.csv", "--map", "dob=moon"], "no known column"),
         (["a.csv", "--truth", "none.csv"], "is not there"),
@@ -334,6 +380,7 @@ def test_a_bad_argument_is_a_line(
     said: str,
 ) -> None:
     wrote(tmp_path, HEADER + "1,Ann,Lee,,\n2,Bob,Ray,,\n")
+    (tmp_path / "folder.csv").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["c360", "link", *arguments])
     with pytest.raises(SystemExit) as left:
