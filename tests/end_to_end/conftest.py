@@ -1,5 +1,6 @@
 """A small demo company below a home of its own, and the `c360` command as a user runs it."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -134,6 +135,17 @@ def copy(home: Path, to: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (to / "warehouse" / "server.json").write_text(json.dumps({"port": port}))
+
+
+@contextlib.contextmanager
+def twin_of(company: Company, home: Path) -> Iterator[Company]:
+    """The company's copy below `home`, with a server of its own."""
+    company.warehouse.engine.dispose()
+    embedded_server(company.settings.home).stop()
+    copy(company.settings.home, home)
+    embedded_server(company.settings.home).start()
+    yield opened(home)
+    embedded_server(home).stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from dagster_project.warehouse.connect import embedded_server
 from tests.conftest import left_behind
-from tests.end_to_end.conftest import Company, copy, one_error, open_to_others, opened
+from tests.end_to_end.conftest import Company, one_error, open_to_others, twin_of
 
 CHANGED_AT = "timestamp '2026-09-30 18:00:00'"
 # What people did before the night: every way in which a card or an order comes, changes and goes.
@@ -130,13 +130,8 @@ def linked(company: Company) -> dict[str, tuple]:
 @pytest.fixture(scope="module")
 def twin(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """The company's copy, to which the same is done and nothing bad happens."""
-    home = tmp_path_factory.mktemp("twin") / "home"
-    company.warehouse.engine.dispose()
-    embedded_server(company.settings.home).stop()
-    copy(company.settings.home, home)
-    embedded_server(company.settings.home).start()
-    yield opened(home)
-    embedded_server(home).stop()
+    with twin_of(company, tmp_path_factory.mktemp("twin") / "home") as twin:
+        yield twin
 
 
 @pytest.mark.slow

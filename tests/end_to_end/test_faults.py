@@ -274,7 +274,7 @@ def test_bad_rows_wait_in_quarantine_and_come_back_mended(company: Company) -> N
     # Known rows are no news; and a refresh that is started meanwhile is refused without disturbing this one.
     again, refused = two_at_once(company)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert re.search(r"odoo +16 .* 2 ", again.stdout), "the summary shows what is still in quarantine"
+    assert re.search(r"odoo +\d+ .* 2 ", again.stdout), "the summary shows what is still in quarantine"
     assert "Another refresh is at work: Seamless 360 run " in one_error(company, refused)
 
     company.at_source(
@@ -312,7 +312,10 @@ def little_room(company: Company) -> Iterator[None]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], check=True)
     shutil.chown(folder, "pgserver")
     with company.warehouse.admin_engine().connect() as admin:
-        admin.exec_driver_sql(f"create tablespace small location '{folder}'")
+        location = (
+            str(folder).replace("'", "''").replace("%", "%%")
+        )  # exec_driver_sql reads a % as a parameter's
+        admin.exec_driver_sql(f"create tablespace small location '{location}'")
         admin.exec_driver_sql("grant create on tablespace small to c360_owner")
         admin.exec_driver_sql("alter role c360_owner set default_tablespace = 'small'")
         try:

@@ -5,11 +5,12 @@ every suite is asked of the definitions (tests/assets/test_definitions.py).
 """
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from dagster_project.config import EXPECTATIONS_DIR
-from tests.end_to_end.conftest import Company
+from tests.end_to_end.conftest import Company, twin_of
 
 IDENTITY = tuple(f"identity/{file.stem}" for file in sorted((EXPECTATIONS_DIR / "identity").glob("*.json")))
 RAW, SOUND = "raw/surveys/nps", "none"
@@ -63,15 +64,22 @@ print(json.dumps(found))
 """
 
 
+@pytest.fixture
+def unread(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A copy of the company: what its ledgers say of these refreshes, which read nothing, is true of no other."""
+    with twin_of(company, tmp_path_factory.mktemp("unread") / "home") as copied:
+        yield copied
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # a refresh for each suite
-def test_a_critical_rule_of_any_suite_stops_publishing_and_a_raw_one_its_source(company: Company) -> None:
-    before = company.state()
-    done = company.patched_refresh(f"NAMES = {SUITES!r}\n{REFRESHES}\nimport sys; sys.exit()", timeout=800)
+def test_a_critical_rule_of_any_suite_stops_publishing_and_a_raw_one_its_source(unread: Company) -> None:
+    before = unread.state()
+    done = unread.patched_refresh(f"NAMES = {SUITES!r}\n{REFRESHES}\nimport sys; sys.exit()", timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert len(IDENTITY) == 9 and set(found) == set(SUITES)
-    published = {run_id for (run_id,) in company.ask("select distinct run_id from ops.publications")}
+    assert len(IDENTITY) > 1 and set(found) == set(SUITES)
+    published = {run_id for (run_id,) in unread.ask("select distinct run_id from ops.publications")}
     for name, (run_id, success, stopped, held) in found.items():
         if name == SOUND:
             assert (success, stopped, held, run_id in published) == (True, [], [], True)
@@ -82,4 +90,4 @@ def test_a_critical_rule_of_any_suite_stops_publishing_and_a_raw_one_its_source(
         else:
             assert (success, held, run_id in published) == (False, [], False), name
             assert len(stopped) == 1 and "a rule that cannot hold" in stopped[0], (name, stopped)
-    assert company.state() == before
+    assert unread.state() == before

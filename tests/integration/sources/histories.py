@@ -15,6 +15,7 @@ import os
 import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,16 @@ class Life:
     """A source that lives on: its database, its clock, and what its declaration does not promise to show."""
 
     def __init__(self, source: Source, url: sa.URL, now: dt.datetime) -> None:
+        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+        present = set(sa.inspect(self._engine).get_table_names())
+        # Modules that the source does not have live no life.
+        source = replace(
+            source, tables=tuple(t for t in source.tables if t.name in present or not t.is_optional)
+        )
         self.source, self.now, self.skew = source, now, SKEWS[0]
         self.unseen: dict[str, set[Key]] = {table.name: set() for table in source.tables}
         self.left: dict[str, set[Key]] = {table.name: set() for table in source.tables}
         self.acts: list[str] = []
-        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
         self._gone: dict[str, list[tuple[bool, Row]]] = {table.name: [] for table in source.tables}
         self._extracted = now
         metadata = sa.MetaData()

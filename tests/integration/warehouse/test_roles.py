@@ -48,7 +48,8 @@ def sql(clean_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def truth(warehouse: Warehouse) -> Iterator[None]:
     with warehouse.admin_engine().connect() as admin:
         admin.exec_driver_sql(
-            "create schema demo_truth; create table demo_truth.record_entities (entity_id text)"
+            "drop schema if exists demo_truth cascade; create schema demo_truth; "
+            "create table demo_truth.record_entities (entity_id text)"
         )
         yield
         admin.exec_driver_sql("drop schema demo_truth cascade")
