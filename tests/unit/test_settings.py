@@ -8,7 +8,8 @@ from dotenv import dotenv_values
 from dagster_project.config import ENV_PREFIX, PROJECT_ROOT, Settings, source_contracts
 
 # What a source's settings end in; the program reads them without declaring one a source.
-OF_A_SOURCE = ("URL", "TIME_ZONE", "TOKEN", "REFRESH_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI")
+SECRETS = ("TOKEN", "REFRESH_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI")
+OF_A_SOURCE = ("URL", "TIME_ZONE", "PHONE_REGION", "FRESH_HOURS", *SECRETS)
 DECLARED = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
 COMPOSE_TEXT = (PROJECT_ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
@@ -56,12 +57,13 @@ def test_no_page_names_a_setting_that_there_is_not() -> None:
 def test_the_source_settings_are_those_that_the_program_reads() -> None:
     made = Settings(  # type: ignore[call-arg]
         _env_file=None,
-        **{f"source_x_{end.lower()}": "UTC" if end == "TIME_ZONE" else "s3://b" for end in OF_A_SOURCE},
+        **dict.fromkeys((f"source_x_{end.lower()}" for end in (*SECRETS, "URL")), "s3://b"),
+        **{"source_x_time_zone": "UTC", "source_x_phone_region": "US", "source_x_fresh_hours": "5"},
     )
-    secrets = {end.lower() for end in OF_A_SOURCE} - {"url", "time_zone"}
-    assert set(made.source_secrets("x")) == secrets
+    assert set(made.source_secrets("x")) == {end.lower() for end in SECRETS}
     assert made.source_url("x") == "s3://b"
     assert made.source_time_zone("x") == "UTC"
+    assert (made.source_phone_region("x"), made.source_fresh_hours("x")) == ("US", "5")
 
 
 def test_compose_gives_every_setting_of_env_to_every_service_and_demands_no_source() -> None:
