@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -307,8 +308,7 @@ def test_bad_rows_wait_in_quarantine_and_come_back_mended(company: Company) -> N
 @contextlib.contextmanager
 def little_room(company: Company) -> Iterator[None]:
     """The owner's new tables go to a file system of half a megabyte: PostgreSQL itself meets the full disk."""
-    folder = company.settings.home / "small"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="c360-small-"))  # a tablespace's path may have no quote
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], check=True)
     shutil.chown(folder, "pgserver")
     with company.warehouse.admin_engine().connect() as admin:
