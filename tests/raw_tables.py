@@ -2,14 +2,10 @@
 
 import re
 
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
-
 from dagster_project.config import PROJECT_ROOT
 from dagster_project.sources import load_source
 from dagster_project.sources.delivery import FILE
-from dagster_project.sources.raw_tables import as_raw
-from dagster_project.sources.reflect import declared_column, declared_table
+from dagster_project.sources.reflect import declared_column
 
 
 def ddl(source: str) -> str:
@@ -29,15 +25,16 @@ def ddl(source: str) -> str:
 def _lacking(source: str, made: str) -> list[str]:
     """Declared columns and tables that a release or a set of modules lacks: extraction gives them to raw."""
     statements = []
-    dialect = postgresql.dialect()
     for table in load_source(source).tables:
         found = re.search(rf"create table {table.name} \((.*?)\n\);", made, re.DOTALL)
         if found is None:
-            statements.append(f"{CreateTable(declared_table(table)).compile(dialect=dialect)};\n")
+            names = dict.fromkeys((*table.required_columns, *table.optional))
+            columns = ", ".join(f"{name} {declared_column(table, name).ddl}" for name in names)
+            statements.append(f"create table {table.name} ({columns});\n")
             continue
         names = set(re.findall(r"^ +(\w+)", found[1], re.MULTILINE))
         for name in table.optional:
             if name not in names:
-                kind = as_raw(declared_column(table, name)).compile(dialect=dialect)
+                kind = declared_column(table, name).ddl
                 statements.append(f"alter table {table.name} add {name} {kind};\n")
     return statements

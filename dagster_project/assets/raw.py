@@ -98,9 +98,12 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     load.table,
                     source.table(load.table).key,
                     load.rows_at_source,
+                    load.rows_unfit,
                 )
                 load.rows_missing = found.rows_missing
                 lost += [f"{load.table}: {line}" for line in _losses(load, found)]
+                for reason, count in load.unfit_reasons.items():
+                    context.log.warning(f"{source.name}.{load.table}: {count:,} rows in quarantine: {reason}")
                 for refused in load.refused:
                     context.log.warning(f"{source.name}.{load.table}: refused {refused}")
                 yield dg.MaterializeResult(
@@ -202,6 +205,11 @@ def _metadata(load: TableLoad) -> dict[str, dg.MetadataValue]:
         metadata["is_absent"] = dg.MetadataValue.text("the source has no such table: it is empty here")
     if load.rows_rejected:
         metadata["rows_rejected"] = dg.MetadataValue.int(load.rows_rejected)
+    if load.rows_unfit:
+        metadata["rows_unfit"] = dg.MetadataValue.int(load.rows_unfit)
+    if load.unfit_reasons:
+        reasons = "\n".join(f"{count:,}: {reason}" for reason, count in load.unfit_reasons.items())
+        metadata["why_unfit"] = dg.MetadataValue.text(reasons)
     if load.refused:
         metadata["refused"] = dg.MetadataValue.text("\n".join(load.refused))
     if load.watermark_to:

@@ -119,7 +119,7 @@ class _Database:
         with self._engine.connect() as connection:
             rows = connection.execute(sa.select(*columns).limit(SAMPLE_ROWS)).all()
         values = zip(*rows, strict=True) if rows else [()] * len(columns)
-        return _as_sample(dict(zip((column.name for column in columns), values, strict=True)))
+        return _as_sample(dict(zip((column.key for column in columns), values, strict=True)))
 
     def portions(self, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
         known = self._tables[table.name]

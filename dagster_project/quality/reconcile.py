@@ -27,9 +27,17 @@ class Reconciliation:
 
 
 def reconcile(
-    warehouse: Warehouse, schema: str, table: str, key: tuple[str, ...], rows_at_source: int
+    warehouse: Warehouse,
+    schema: str,
+    table: str,
+    key: tuple[str, ...],
+    rows_at_source: int,
+    rows_unfit: int = 0,
 ) -> Reconciliation:
-    """Counts schema.table (rows without tombstone) and its quarantine against `rows_at_source`."""
+    """Counts schema.table (rows without tombstone) and its quarantine against `rows_at_source`.
+
+    rows_unfit: of a database that wait in quarantine because raw cannot take them.
+    """
     place = Place(schema, table, key)
     with warehouse.begin() as connection:
         live = connection.scalar(sa.text(f"select count(*) from {place.relation} where _deleted_at is null"))
@@ -42,4 +50,4 @@ def reconcile(
                     f"(select from {place.relation} t where {place.row_key('t')} = q.row_key and _deleted_at is null)"
                 )
             )
-    return Reconciliation(rows_at_source, live or 0, held or 0)
+    return Reconciliation(rows_at_source, live or 0, (held or 0) + rows_unfit)

@@ -4,14 +4,17 @@ Belongs here: the account, and counting rows and summing the declared amount on 
 count (quality/reconcile.py), writing it down (warehouse/ledger.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from types import MappingProxyType
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.exact import is_finite, total
+from dagster_project.sources.keyed_rejects import Unfit
 from dagster_project.warehouse import Warehouse, schema
 
 
@@ -29,6 +32,10 @@ class Arrival:
     rows_after: int = 0
     amount_read: Decimal | None = None
     amount_arrived: Decimal | None = None
+    # Numbers that the load leaves out and exact.py writes: the keys of their rows, their texts by column.
+    left: list[tuple[pa.RecordBatch, Mapping[str, pa.Array]]] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     @property
     def rows_inserted(self) -> int:
@@ -47,13 +54,18 @@ class Arrival:
             return f"load {self.load_id}: its rows' amounts were {self.amount_read:,} and are {self.amount_arrived:,} in raw"
         return ""
 
-    def read(self, rows: pa.Table, table: Table) -> None:
-        """Counts a chunk that was read."""
+    def read(
+        self,
+        rows: pa.Table | pa.RecordBatch,
+        table: Table,
+        left: Mapping[str, pa.Array] = MappingProxyType({}),
+    ) -> None:
+        """Counts a chunk that was read; `left` has numbers of it that no decimal holds, as text by column."""
         self.rows_read += len(rows)
         if table.amount:
-            self.amount_read = (self.amount_read or Decimal(0)) + Decimal(
-                pc.sum(rows.column(table.amount)).as_py() or 0
-            )
+            found = total(rows.column(table.amount), left.get(table.amount))
+            with localcontext(prec=1_000):
+                self.amount_read = (self.amount_read or Decimal(0)) + found
 
     def begin(self, source: Source, table: Table, warehouse: Warehouse) -> None:
         """Looks at raw before the load."""
@@ -62,7 +74,10 @@ class Arrival:
     def end(self, load_id: str, source: Source, table: Table, warehouse: Warehouse) -> None:
         """Looks at raw after the load."""
         self.load_id = load_id
-        amount = f'sum("{table.amount}") filter (where _dlt_load_id = :load_id)' if table.amount else "null"
+        amount = "null"
+        if table.amount:
+            counted = f"_dlt_load_id = :load_id and {is_finite(table.amount)}"
+            amount = f'sum("{table.amount}") filter (where {counted})'
         self.rows_after, self.rows_arrived, arrived = self._ask(
             source, table, warehouse, f"count(*), count(*) filter (where _dlt_load_id = :load_id), {amount}"
         )
@@ -84,7 +99,9 @@ class TableLoad:
 
     arrivals: each load's own account, of loads that read a row of the table.
 
-    rows_rejected could not even be rows; refused says which files could not be read, and why. is_absent: the source
+    rows_rejected could not even be rows; rows_unfit: those of a database that wait, of this refresh or before, and
+    unfit_reasons why those of this one do, with how many;
+    refused says which files could not be read, and why. is_absent: the source
     has no such table.
     """
 
@@ -102,6 +119,9 @@ class TableLoad:
     amount_column: str | None = None
     is_absent: bool = False
     arrivals: list[Arrival] = field(default_factory=list)
+    rows_unfit: int = 0
+    unfit_reasons: dict[str, int] = field(default_factory=dict)
+    unfit: list[Unfit] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def lost(self) -> list[str]:

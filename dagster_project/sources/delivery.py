@@ -32,6 +32,7 @@ from dagster_project.sources.lines import (
 )
 from dagster_project.sources.naming import called, collisions
 from dagster_project.sources.reflect import Reflected
+from dagster_project.sources.unfit import LONGEST_KEY_BYTES
 
 BATCH_ROWS = 50_000
 MOST_COLUMNS = 500
@@ -111,6 +112,7 @@ class Delivery:
         self._sql = duckdb.connect(str(self._database))
         self._sql.execute("set memory_limit = '500MB'; set threads = 2; set TimeZone = 'UTC'")
         self._sql.create_function("json_depth", _depth, ["VARCHAR"], "BIGINT")
+        self._sql.execute("create table headers (table_name varchar, ours varchar, theirs varchar)")
         self._sql.execute(
             "create table rejects "
             "(table_name varchar, file varchar, line bigint, content varchar, reasons varchar[])"
@@ -207,13 +209,18 @@ class Delivery:
 
     def reflected(self) -> Reflected:
         """The tables as a database would describe them."""
-        metadata = sa.MetaData()
+        headers = self._sql.execute("select distinct table_name, ours, theirs from headers").fetchall()
+        theirs = {(table, ours): name for table, ours, name in headers}
         tables = {
             table.name: sa.Table(
                 table.name,
-                metadata,
+                sa.MetaData(),
                 *(
-                    sa.Column(name, TYPES[_types(table)[name]][1] if name in _types(table) else sa.Text())
+                    sa.Column(
+                        theirs.get((table.name, name), name),
+                        TYPES[_types(table)[name]][1] if name in _types(table) else sa.Text(),
+                        key=name,
+                    )
                     for name in self._columns[table.name]
                 ),
             )
@@ -231,6 +238,11 @@ class Delivery:
             if lacking := [name for name in table.required_columns if name not in columns]:
                 raise Refused(f"it has no column {', '.join(lacking)}")
             self._widen(table, columns)
+            key_bytes = " + ".join(f"coalesce(strlen({_name(c)}), 0)" for c in table.key)
+            too_long = (
+                f"case when {key_bytes} > {LONGEST_KEY_BYTES} "
+                f"then 'a key of more than {LONGEST_KEY_BYTES:,} bytes' end"
+            )
             without_key = " or ".join(f"coalesce(trim({_name(c)}), '') = ''" for c in table.key)
             with_nul = _first_of(columns, "contains({0}, chr(0))", "a NUL character in {0}")
             sizes = [f"coalesce(strlen({_name(c)}), 0)" for c in columns]
@@ -254,7 +266,7 @@ class Delivery:
                 f"""
                 create or replace temp table judged as select *, list_filter([
                     case when {without_key} then {_text(f"no {', '.join(table.key)}")} end,
-                    {with_nul}, {too_large}{unread}
+                    {too_long}, {with_nul}, {too_large}{unread}
                 ], lambda reason: reason is not null) as _reasons from page
                 """
             )
@@ -337,7 +349,7 @@ def _types(table: Table) -> Mapping[str, str]:
 def _read_csv(
     sql: duckdb.DuckDBPyConnection, path: Path, files: Files, table: Table, lines_before: int
 ) -> list[str]:
-    columns = _columns(files.columns or _header(path, files), files.rename)
+    columns = _columns(sql, table, files.columns or _header(path, files), files.rename)
     types = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in columns)
     keys = tuple(columns.index(name) for name in table.key if name in columns)
     form = Form(files.delimiter, files.quote, len(columns), keys or (0,))
@@ -429,7 +441,7 @@ def _read_jsonl(
             "group by key order by min(number), key"
         ).fetchall()
     ]
-    columns = _columns(keys, files.rename)
+    columns = _columns(sql, table, keys, files.rename)
     pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]
     values = [
         f"json_extract_string(line, {_text(pointer)}) as {_name(column)}"
@@ -446,7 +458,7 @@ def _read_parquet(
     sql: duckdb.DuckDBPyConnection, path: Path, files: Files, table: Table, lines_before: int
 ) -> list[str]:
     described = sql.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
-    columns = _columns([name for name, *_ in described], files.rename)
+    columns = _columns(sql, table, [name for name, *_ in described], files.rename)
     values = [
         f"cast({_name(theirs)} as varchar) as {_name(ours)}"
         for (theirs, *_), ours in zip(described, columns, strict=True)
@@ -517,7 +529,9 @@ def _keep_broken(sql: duckdb.DuckDBPyConnection, path: Path, sifted: Sifted, lin
     return np.unique(lines)
 
 
-def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+def _columns(
+    sql: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str], rename: Mapping[str, str]
+) -> list[str]:
     """The names here of a file's columns. Raises Refused where one has none, or two have the same."""
     columns = [called(name, rename) for name in names]
     if len(columns) > MOST_COLUMNS:
@@ -526,6 +540,8 @@ def _columns(names: Sequence[str], rename: Mapping[str, str]) -> list[str]:
         raise Refused(f"its column {columns.index('') + 1} has no name")
     for ours, theirs in collisions(names, rename).items():
         raise Refused(f"its columns {' and '.join(theirs)} are both called {ours}")
+    for ours, name in zip(columns, names, strict=True):
+        sql.execute("insert into headers values (?, ?, ?)", [table.name, ours, name])
     return columns
 
 

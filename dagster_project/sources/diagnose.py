@@ -4,6 +4,8 @@ Belongs here: narrowing a failed read down to a name a person can act on. Does n
 that succeeds.
 """
 
+import re
+
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError, SourceUnavailable
@@ -14,18 +16,12 @@ from dagster_project.sources.reflect import Reflected
 CHUNK_ROWS = 50_000
 
 
-class UnreadableValue(Exception):
-    """A value that raw cannot take: its column, and why without the value."""
-
-    def __init__(self, column: str, why: str) -> None:
-        super().__init__(f"{column}: {why}")
-        self.column, self.why = column, why
-
-
 def unreadable(source: Source, table_name: str, column: str, why: str) -> SourceError:
+    """`why` is a driver's, which may quote the value."""
+    said = re.sub(r"(['\"]).*\1", "…", why)
     return SourceError(
-        f"{source.name}: column {table_name}.{column} holds a value that cannot be read: {why}.",
-        "Mend the value at the source, or set the database's character set right.",
+        f"{source.name}: column {table_name}.{column} holds a value that cannot be read: {said}.",
+        "Fix the value at the source, or set the database's character set right.",
     )
 
 
@@ -33,14 +29,17 @@ def unreadable_column(
     source: Source, table_name: str, reflected: Reflected, engine: sa.Engine
 ) -> SourceError | None:
     """The first column of `table_name` that cannot be read by itself, as an error; None if each can."""
-    for column in reflected[table_name].columns:
+    for column in reflected.columns[table_name]:
+        if column.expression is None:
+            continue
+        asked = sa.select(column.expression).select_from(reflected[table_name])
         try:
             with engine.connect() as connection:
-                result = connection.execution_options(yield_per=CHUNK_ROWS).execute(sa.select(column))
+                result = connection.execution_options(yield_per=CHUNK_ROWS).execute(asked)
                 for _ in result.partitions():
                     pass
         except (sa.exc.OperationalError, SourceUnavailable):
             return None  # the source is gone: that is the error, not a value
         except Exception as error:
-            return unreadable(source, table_name, column.name, first_line(error))
+            return unreadable(source, table_name, column.theirs, first_line(error))
     return None

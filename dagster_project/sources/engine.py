@@ -20,16 +20,18 @@ POSTGRESQL = CONNECT_TIMEOUT | {
 
 def source_engine(url: URL) -> sa.Engine:
     """An engine that reads. Times without a zone arrive as the source writes them."""
-    arguments: dict[str, Any] = dict(CONNECT_TIMEOUT)
+    arguments: dict[str, Any] = {}  # other drivers have words of their own
     if url.get_backend_name() == "postgresql":
         arguments |= POSTGRESQL
-    elif url.get_backend_name() == "mysql":
-        arguments["charset"] = "utf8mb4"
+    elif url.get_backend_name() in ("mysql", "mariadb"):
+        arguments |= CONNECT_TIMEOUT | {"charset": "utf8mb4"}
         if url.get_driver_name() == "pymysql":
             arguments["conv"] = _pymysql_conversions()
     engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
-    if url.get_backend_name() == "mysql":
+    if url.get_backend_name() in ("mysql", "mariadb"):
         sa.event.listen(engine, "connect", _patient_and_read_only)
+    elif url.get_driver_name() == "psycopg":
+        sa.event.listen(engine, "connect", _with_times_as_text)
     return engine
 
 
@@ -49,6 +51,30 @@ def _patient_and_read_only(connection: Any, _record: Any) -> None:
         cursor.execute("set session transaction read only")
         # The server gives up on a reader that takes longer than this between two portions; 60 s unless told.
         cursor.execute("set session net_write_timeout = 3600")
+
+
+def _with_times_as_text(connection: psycopg.Connection, _record: Any) -> None:
+    """Dates and times that Python does not have (infinity, the year 20000, 24:00) arrive as text."""
+    for name in ("date", "timestamp", "timestamptz", "time"):
+        kind = connection.adapters.types[name]
+        known = connection.adapters.get_loader(kind.oid, psycopg.pq.Format.TEXT)
+        assert known is not None
+        connection.adapters.register_loader(kind.oid, _or_text(known))
+
+
+def _or_text(known: type[psycopg.abc.Loader]) -> type[psycopg.adapt.Loader]:
+    class OrText(psycopg.adapt.Loader):
+        def __init__(self, oid: int, context: psycopg.abc.AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self._known = known(oid, context)
+
+        def load(self, data: psycopg.abc.Buffer) -> Any:
+            try:
+                return self._known.load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    return OrText
 
 
 def _pymysql_conversions() -> dict[Any, Any]:

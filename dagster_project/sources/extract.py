@@ -16,22 +16,21 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from dagster_project.errors import C360Error, SourceError
-from dagster_project.sources import files, keys, leftovers, rest, window
-from dagster_project.sources.absent import fit
+from dagster_project.sources import files, keyed_rejects, keys, leftovers, rest, window
 from dagster_project.sources.arrival import TableLoad
-from dagster_project.sources.declaration import Source
+from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
-from dagster_project.sources.diagnose import UnreadableValue, unreadable, unreadable_column
+from dagster_project.sources.diagnose import unreadable_column
 from dagster_project.sources.engine import source_engine
 from dagster_project.sources.failures import chain, translate
 from dagster_project.sources.loading import delivered_resource, no_space, run_load, table_resource
-from dagster_project.sources.raw_tables import make_empty, refuse_emptied
-from dagster_project.sources.reflect import Reflected, new_and_retyped, reflect
-from dagster_project.sources.widen import widen
+from dagster_project.sources.raw_tables import prepare, refuse_emptied, rename
+from dagster_project.sources.reflect import Reflected, reflect
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse
 
@@ -76,17 +75,10 @@ def extract(
     engine = source_engine(place)
     try:
         reflected = reflect(source, engine)
-        retyped = fit(source, reflected, warehouse)
-        new_columns = new_and_retyped(source, reflected, warehouse)
-        widen(source, reflected, warehouse)
+        rename(source, reflected, warehouse)
         windows = window.windows(source, reflected, warehouse)
         loads = {
-            t.name: TableLoad(
-                t.name,
-                new_columns=new_columns[t.name],
-                amount_column=t.amount,
-                is_absent=t.name in reflected.absent,
-            )
+            t.name: TableLoad(t.name, amount_column=t.amount, is_absent=t.name in reflected.absent)
             for t in source.tables
         }
         with engine.connect() as connection:
@@ -98,26 +90,33 @@ def extract(
                     load.rows_at_source = _count(reflected[table.name], connection)
                 if f"{source.name}.{table.name}" not in may_be_emptied:
                     refuse_emptied(source, load, warehouse)
-                if not load.rows_at_source:
-                    make_empty(source, table, reflected, warehouse)
+        for name, new in prepare(source, reflected, warehouse).items():
+            loads[name].new_columns = new
 
         def read(those: Iterable[Window | Picked]) -> str | None:
             resources = [
                 table_resource(engine, source, of, reflected, loads[of.table.name], warehouse) for of in those
             ]
             at_source = partial(_at_source, source=source, reflected=reflected, engine=engine)
-            return run_load(source, resources, loads, warehouse, work_dir, at_source, retyped)
+            return run_load(source, resources, loads, warehouse, work_dir, at_source)
 
         load_id = read(windows[t.name] for t in source.parents_first if not loads[t.name].is_absent)
-        fit(source, reflected, warehouse)  # tables that dlt has just made
-        retyped.clear()
         grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
         keys.index(source, grown, warehouse)
+        for table in source.tables:
+            _keep_unfit(source, table, loads[table.name], warehouse)
         with engine.connect() as connection:
             picked = _beyond_windows(source, loads, load_id, reflected, connection, warehouse, on_keys)
         load_id = (read(picked) if picked else None) or load_id
+        for of in picked:
+            _keep_unfit(source, of.table, loads[of.table.name], warehouse, picked=True)
     except C360Error:
         raise
+    except psycopg.DataError as error:  # while keys are compared, or numbers written
+        raise SourceError(
+            f"{source.name}: a key is not of the type that raw has for it ({type(error).__name__}).",
+            "Fix the key's column at the source, or drop the raw table: it is read anew.",
+        ) from error
     except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
         raise no_space(source, error) or translate(error, source.name, place, "reading") from error
     finally:
@@ -200,7 +199,8 @@ def _extract_delivered(
             else:
                 readings = files.read(source, url, files.known(source, warehouse), delivery)
             reflected = delivery.reflected()
-            for name, new in new_and_retyped(source, reflected, warehouse).items():
+            rename(source, reflected, warehouse)
+            for name, new in prepare(source, reflected, warehouse).items():
                 loads[name].new_columns = new
             counted = window.rows_at_source(source, warehouse)
             resources = []
@@ -209,8 +209,6 @@ def _extract_delivered(
                 load.refused, load.rows_rejected = reading.refused, reading.rejected
                 delivery.settle(table)
                 rows = delivery.count(table)
-                if not rows:
-                    make_empty(source, table, reflected, warehouse)
                 load.rows_at_source = counted.get(table.name, 0)
                 if reading.is_whole and table.deletes == "compared":
                     load.rows_at_source = rows
@@ -262,6 +260,24 @@ def _read_api(
     }
 
 
+def _keep_unfit(
+    source: Source, table: Table, load: TableLoad, warehouse: Warehouse, *, picked: bool = False
+) -> None:
+    """Puts rows that raw cannot take into quarantine, and counts them. picked: rows of the table were read before."""
+    if load.is_absent:
+        return
+    load_ids = [arrival.load_id for arrival in load.arrivals if arrival.load_id]
+    keyed_rejects.replace(
+        source.name, table.name, table.key, load.unfit, load_ids, warehouse, has_all_keyless=not picked
+    )
+    load.rows_unfit = keyed_rejects.count(source.name, table.name, table.key, warehouse)
+    load.rows_rejected += len(load.unfit)
+    for row in load.unfit:
+        for reason in row.reasons:
+            load.unfit_reasons[reason] = load.unfit_reasons.get(reason, 0) + 1
+    load.unfit.clear()
+
+
 def _count(table: sa.Table, connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
@@ -271,7 +287,7 @@ def _at_source(failed: Any, source: Source, reflected: Reflected, engine: sa.Eng
 
     links = chain(failed)
     table = next((link.pipe_name for link in links if isinstance(link, ResourceExtractionError)), None)
-    if table and (met := next((link for link in links if isinstance(link, UnreadableValue)), None)):
-        return unreadable(source, table, met.column, met.why)
+    if known := next((link for link in links if isinstance(link, C360Error)), None):
+        return known
     found = table and unreadable_column(source, table, reflected, engine)
     return found or translate(failed, source.name, engine.url, f"reading {table}")

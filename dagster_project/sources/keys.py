@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql as pgsql
 
 from dagster_project.errors import SourceError
+from dagster_project.sources import keyed_rejects
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.reflect import Reflected
 from dagster_project.sources.window import Window
@@ -33,16 +34,18 @@ def refuse_duplicates(
     if table.name in reflected.enforced_keys:
         return
     columns = [reflected[table.name].c[name] for name in table.key]
-    twice = sa.select(*columns).group_by(*columns).having(sa.func.count() > 1)
+    there = map(sa.not_, reflected.keyless(table))
+    twice = sa.select(*columns).where(*there).group_by(*columns).having(sa.func.count() > 1)
     if (where := window.where(source, reflected)) is not None:
         twice = twice.where(where)
     count = connection.scalar(sa.select(sa.func.count()).select_from(twice.subquery()))
     if count:
-        key = ", ".join(table.key)
+        key = ", ".join(column.name for column in columns)
+        name = reflected[table.name].name
         raise SourceError(
-            f"{source.name}: {count} values of the key ({key}) stand more than once in {table.name}; "
+            f"{source.name}: {count} values of the key ({key}) stand more than once in {name}; "
             "nothing of it was loaded.",
-            f"Mend them at the source: select {key} from {table.name} group by {key} having count(*) > 1.",
+            f"Fix them at the source: select {key} from {name} group by {key} having count(*) > 1.",
         )
 
 
@@ -56,11 +59,12 @@ def index(source: Source, grown: Sequence[str], warehouse: Warehouse) -> None:
         driver = target.connection.driver_connection
         assert driver is not None
         for table in source.tables:
-            name = pgsql.Identifier(raw, f"{table.name}_key").as_string()
+            index = schema.fit(f"{table.name}_key")
+            name = pgsql.Identifier(raw, index).as_string()
             if target.scalar(sa.text("select to_regclass(:name)"), {"name": name}) is None:
                 driver.execute(
                     pgsql.SQL("create unique index {} on {} ({})").format(
-                        pgsql.Identifier(f"{table.name}_key"),
+                        pgsql.Identifier(index),
                         pgsql.Identifier(raw, table.name),
                         pgsql.SQL(", ").join(map(pgsql.Identifier, table.key)),
                     )
@@ -70,9 +74,14 @@ def index(source: Source, grown: Sequence[str], warehouse: Warehouse) -> None:
 
 
 def at_source(table: Table, reflected: Reflected, connection: sa.Connection) -> Iterable[Sequence[Any]]:
-    """The key of every row of a database's table."""
-    columns = [reflected[table.name].c[name] for name in table.key]
-    return connection.execution_options(yield_per=CHUNK_ROWS).execute(sa.select(*columns))
+    """The key of every row of a database's table that has one, as raw may have it."""
+    columns = [reflected.read(table.name, name) for name in table.key]
+    there = map(sa.not_, reflected.keyless(table))
+    found = connection.execution_options(yield_per=CHUNK_ROWS).execute(sa.select(*columns).where(*there))
+    if connection.dialect.name == "postgresql":  # it has no NUL
+        return found
+    nul, instead = "\0", "\N{REPLACEMENT CHARACTER}"  # as in quarantine
+    return (tuple(v.replace(nul, instead) if isinstance(v, str) else v for v in row) for row in found)
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ def compare(
         with driver.cursor() as cursor:
             _copy_keys(cursor, raw, table, rows)
             if table.deletes == "compared":
+                keyed_rejects.forget_gone(cursor, source.name, table.name, table.key)
                 gone = cursor.execute(
                     f"update {loaded} r set _deleted_at = now() "
                     f"where r._deleted_at is null and not exists (select from source_keys s where {same})"
@@ -162,6 +172,7 @@ def referring_to_gone(source: Source, table: Table, warehouse: Warehouse) -> lis
 def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
     """How many rows raw and quarantine hold together, tombstones apart."""
     loaded = f'{schema.raw_schema(source.name)}."{table.name}"'
+    rejected = keyed_rejects.count(source.name, table.name, table.key, warehouse)
     held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
     with warehouse.begin() as connection:
         count = connection.scalar(sa.text(f"select count(*) from {loaded} where _deleted_at is null")) or 0
@@ -175,7 +186,7 @@ def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
                 )
                 or 0
             )
-    return count
+    return count + rejected
 
 
 def count_new(source: Source, table: Table, rows: Iterable[Sequence[Any]], warehouse: Warehouse) -> int:
@@ -202,6 +213,10 @@ def _not_here(cursor: psycopg.Cursor, source: Source, table: Table, what: str, s
     if _exists(cursor, held):
         question += (
             f" and not exists (select from {held} q where q.row_key = {schema.row_key(table.key, 's')})"
+        )
+    if rejected := keyed_rejects.keyed(cursor, source.name, table.name):
+        question += (
+            f" and not exists (select from {rejected} q where q.row_key = {schema.row_key(table.key, 's')})"
         )
     return question
 

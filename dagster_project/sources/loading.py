@@ -7,29 +7,34 @@ Belongs here: dlt's settings, and whose fault a load is that failed. Does not be
 import errno
 import logging
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from dagster_project.errors import C360Error, WarehouseError
-from dagster_project.sources import leftovers, window
+from dagster_project.errors import C360Error, SourceError, WarehouseError
+from dagster_project.sources import exact, leftovers
 from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.failures import chain
-from dagster_project.sources.raw_tables import DELETED_AT, forget_dropped, holds_rows
+from dagster_project.sources.raw_tables import DELETED_AT, holds_rows
 from dagster_project.sources.reflect import Reflected
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse, schema
 
-CHUNK_ROWS = 10_000
 FILE_BYTES = 4 << 20
+# What a class of PostgreSQL's errors says of a value.
+_REFUSED = {
+    "22": "a value that is not of its column's type",
+    "23": "a row that breaks a constraint",
+    "54": "a value or row that is too large",
+}
 
 
 def table_resource(
@@ -40,41 +45,26 @@ def table_resource(
     load: TableLoad,
     warehouse: Warehouse,
 ) -> Any:
-    from dlt.sources.sql_database import sql_table
+    import dlt
 
-    from dagster_project.sources.arrow import ArrowLoader
+    from dagster_project.sources.table_rows import TableRows
 
     table = of.table
-    where = of.where(source, reflected)
-
-    def in_window(query: sa.Select, _: sa.Table) -> sa.Select:
-        return query if where is None else query.where(where)
-
     arrival = Arrival()
     load.arrivals.append(arrival)
+    rows = TableRows(engine, source, table, reflected, of.where(source, reflected), load, arrival)
 
-    def complete(rows: pa.Table) -> pa.Table:
-        arrival.read(rows, table)
-        if table.watermark:
-            latest = window.as_text(_latest_watermark(rows.column(table.watermark)))
-            load.watermark_to = max(filter(None, (load.watermark_to, latest)), default=None)
-        return rows.append_column(DELETED_AT, pa.nulls(len(rows), pa.timestamp("us", "UTC")))
+    def batches() -> Iterator[pa.Table]:
+        yield from rows
 
-    resource = sql_table(
-        engine,
-        table=table.name,
-        metadata=reflected[table.name].metadata,
-        backend="pyarrow",
-        table_loader_class=ArrowLoader,
-        chunk_size=CHUNK_ROWS,
-        reflection_level="full_with_precision",
-        query_adapter_callback=in_window,
+    return dlt.resource(
+        batches,
+        name=table.name,
         primary_key=list(table.key),
         # One query returns no row twice: where raw is empty there is nothing to merge with.
         write_disposition="merge" if holds_rows(source, table, warehouse) else "append",
+        columns=_hints(table, reflected),
     )
-    resource.apply_hints(columns={DELETED_AT: {"data_type": "timestamp", "nullable": True}})
-    return resource.add_map(complete)
 
 
 def delivered_resource(table: Table, delivery: Delivery, reflected: Reflected, load: TableLoad) -> Any:
@@ -88,33 +78,19 @@ def delivered_resource(table: Table, delivery: Delivery, reflected: Reflected, l
             arrival.read(batch, table)
             yield batch.append_column(DELETED_AT, pa.nulls(len(batch), pa.timestamp("us", "UTC")))
 
-    columns: dict[str, Any] = {
-        c.name: _hint(c) | {"nullable": c.name not in table.key} for c in reflected[table.name].c
-    }
     return dlt.resource(
         batches,
         name=table.name,
         primary_key=list(table.key),
         write_disposition="merge",
-        columns={**columns, DELETED_AT: {"data_type": "timestamp", "nullable": True}},
+        columns=_hints(table, reflected),
     )
 
 
-def _hint(column: sa.Column) -> dict[str, Any]:
-    """A delivered column's type, as dlt calls it."""
-    if isinstance(column.type, sa.DateTime):
-        return {"data_type": "timestamp", "timezone": column.type.timezone}
-    return {"data_type": "bigint" if isinstance(column.type, sa.BigInteger) else "text"}
-
-
-def _latest_watermark(column: pa.ChunkedArray) -> Any:
-    """The latest value that may be a watermark: one row dated 9999 must not hide the others."""
-    if pa.types.is_timestamp(column.type):
-        limit = pa.scalar(window.horizon(), pa.timestamp("us", "UTC")).cast(
-            pa.timestamp("us", column.type.tz)
-        )
-        column = column.filter(pc.less_equal(column, limit.cast(column.type)))
-    return pc.max(column).as_py()
+def _hints(table: Table, reflected: Reflected) -> dict[str, Any]:
+    """The types of a table's columns, as dlt calls them."""
+    hints: dict[str, Any] = {column.name: column.hint(table.key) for column in reflected.columns[table.name]}
+    return {**hints, DELETED_AT: {"data_type": "timestamp", "nullable": True}}
 
 
 def run_load(
@@ -124,11 +100,10 @@ def run_load(
     warehouse: Warehouse,
     work_dir: Path,
     at_source: Callable[[Any], C360Error] | None = None,
-    retyped: Sequence[str] = (),
 ) -> str | None:
     """One load package; its id, None where nothing was new. `at_source` says whose fault a failed reading is.
 
-    `retyped` are raw tables whose columns are no longer as dlt has made them.
+    dlt remembers nothing: what is read and what raw looks like is settled before (window.py, raw_tables.py).
     """
     os.environ.update(
         RUNTIME__DLTHUB_TELEMETRY="false",
@@ -141,7 +116,8 @@ def run_load(
         LOAD__WORKERS="2",
         LOAD__DELETE_COMPLETED_JOBS="true",
         LOAD__RAISE_ON_MAX_RETRIES="2",
-        DESTINATION__POSTGRES__CREATE_INDEXES="true",
+        RESTORE_FROM_DESTINATION="false",
+        SCHEMA__NAMING="direct",  # names are ours already
     )
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -149,9 +125,7 @@ def run_load(
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
     _allow_percent_in_folders()
     name, folder = schema.raw_schema(source.name), work_dir / leftovers.PIPELINES
-    if forget_dropped(source, warehouse, retyped):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    leftovers.clear(folder / name)  # a killed run's: its window is read again below
+    shutil.rmtree(folder / name, ignore_errors=True)  # with what a killed run left: its window is read again
     pipeline = dlt.pipeline(
         pipeline_name=name,
         pipelines_dir=str(folder),
@@ -174,6 +148,8 @@ def run_load(
     load_id = info.loads_ids[0] if info.loads_ids else None
     for table, arrival in begun:
         if arrival.rows_read and load_id:
+            if arrival.left:
+                exact.write(source.name, table.name, table.key, arrival.left, load_id, warehouse)
             arrival.end(load_id, source, table, warehouse)
         else:
             loads[table.name].arrivals.remove(arrival)
@@ -197,17 +173,38 @@ def _allow_percent_in_folders() -> None:
 def _cause(
     failed: Any, source: Source, warehouse: Warehouse, at_source: Callable[[Any], C360Error] | None
 ) -> C360Error:
-    """Whose fault a failed dlt step is: reading fails at the source, everything later at the warehouse or disk."""
+    """Whose fault a failed dlt step is: reading fails at the source; loading at the warehouse or disk, or by a value."""
     if full := no_space(source, failed):
         return full
     if failed.step == "extract" and at_source:
         return at_source(failed)
     links = chain(failed)
+    if refused := _refused_value(source, links):
+        return refused
     said = str(links[-1]).strip().splitlines() or [type(links[-1]).__name__]
     return WarehouseError(
         f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
         f"failed: {said[0]}.",
-        "Mend the warehouse and run the refresh again: it reads the same rows anew.",
+        "Fix the warehouse and run the refresh again: it reads the same rows anew.",
+    )
+
+
+def _refused_value(source: Source, links: list[BaseException]) -> SourceError | None:
+    """A value that PostgreSQL does not take: the source's fault, in words without it."""
+    said = "\n".join(map(str, links))
+    states = [
+        state for link in links if (state := getattr(link, "pgcode", None) or getattr(link, "sqlstate", None))
+    ]
+    states += re.findall(r"SQLSTATE: (\w{5})", said)
+    state = next((state for state in states if state[:2] in _REFUSED), None)
+    if state is None:
+        return None
+    place = re.search(r"COPY (\w+), line \d+(?:, column (\w+))?", said)
+    job = re.search(r"job_id=['`]?(\w+)\.", said)
+    where = ".".join(filter(None, place.groups())) if place else job[1] if job else "a table"
+    return SourceError(
+        f"{source.name}: {where} holds {_REFUSED[state[:2]]}: the warehouse does not take it (SQLSTATE {state}).",
+        f"Fix the row at the source, or leave {'the column' if place and place[2] else 'it'} out by is_narrow.",
     )
 
 

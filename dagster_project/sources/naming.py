@@ -16,11 +16,14 @@ from functools import lru_cache
 
 from text_unidecode import unidecode
 
-LONGEST = 63  # bytes of an identifier in PostgreSQL
+from dagster_project.warehouse.schema import fit
+
 # Every table has these columns already.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+# The pipeline's own in raw: no name of a source begins with an underscore.
+PIPELINE_COLUMNS = frozenset({"_deleted_at", "_dlt_load_id", "_file"})
 # Russian as it is commonly written in Latin letters; text_unidecode writes `kh`, `shch` and `ia`.
-_RUSSIAN = dict(zip("абвгдезийклмнопрстуфхцыэё", "abvgdeziyklmnoprstufhcyee", strict=True)) | {
+RUSSIAN = dict(zip("абвгдезийклмнопрстуфхцыэё", "abvgdeziyklmnoprstufhcyee", strict=True)) | {
     "ж": "zh", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya",
 }  # fmt: skip
 
@@ -31,20 +34,13 @@ def normalise(name: str) -> str:
     written = unicodedata.normalize("NFC", name).strip()
     plain = re.sub(r"[^a-z0-9]+", "_", "".join(map(_latin, _snake_case(written)))).strip("_")
     if not plain:  # signs alone, as `#`
-        return f"c_{_digest(written)}" if written else ""
+        digest = hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()[:8]
+        return f"c_{digest}" if written else ""
     if plain[0].isdigit():
         plain = f"c_{plain}"
     if plain in SYSTEM_COLUMNS:
         plain += "_"
     return fit(plain, written)
-
-
-def fit(name: str, of: str | None = None) -> str:
-    """`name` cut to what PostgreSQL takes; what is cut off is told apart by a digest of `of`, or of the name."""
-    if len(name.encode()) <= LONGEST:
-        return name
-    digest = _digest(of or name)
-    return f"{name[: LONGEST - len(digest) - 1].rstrip('_')}_{digest}"
 
 
 def collisions(names: Iterable[str], rename: Mapping[str, str] | None = None) -> dict[str, list[str]]:
@@ -74,13 +70,9 @@ def _snake_case(name: str) -> str:
 def _latin(letter: str) -> str:
     if letter.isascii():
         return letter
-    if letter in _RUSSIAN:
-        return _RUSSIAN[letter]
+    if letter in RUSSIAN:
+        return RUSSIAN[letter]
     if unicodedata.combining(letter):
         return ""
     # Signs are no letters: № is not `no`.
     return re.sub("['`\"]", "", unidecode(letter)).lower() if letter.isalnum() else "_"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]

@@ -1,49 +1,73 @@
-"""Raw tables as extraction meets them before a load: there, empty, or about to lose everything.
+"""Raw tables before a load: made with every column that its source has, in the types of raw_types.py.
 
-Belongs here: one table's name, presence and making. Does not belong here: filling it (loading.py), its keys (keys.py).
+Belongs here: all DDL on schemas raw_<source> but keys (keys.py) and names of before (renames.py); dlt finds its tables
+as it wants them and moves rows alone. Does not belong here: filling them (loading.py).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError
+from dagster_project.sources import renames
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Source, Table
-from dagster_project.sources.reflect import Reflected, absent_columns
+from dagster_project.sources.raw_types import RawColumn, word_of
+from dagster_project.sources.reflect import Reflected
 from dagster_project.warehouse import Warehouse, schema
+from dagster_project.warehouse.locks import run_briefly
 
-DELETED_AT = "_deleted_at"
+DELETED_AT, LOAD_ID = "_deleted_at", "_dlt_load_id"
+OURS = {DELETED_AT: "timestamp with time zone", LOAD_ID: "text"}
+MOST_COLUMNS = 1600  # of a table in PostgreSQL
+
+_TEXTS = frozenset({"text", "character varying", "character"})
+_INTEGERS = frozenset({"smallint", "integer"})
+_COLUMNS = """
+    select table_name, column_name, data_type, numeric_precision, numeric_scale from information_schema.columns
+    where table_schema = :schema
+"""
+# Views in the way of an ALTER: staging's, which dbt writes anew in the same refresh.
+_VIEWS = """
+    select distinct v.oid::regclass::text from pg_depend d join pg_rewrite r on r.oid = d.objid
+    join pg_class v on v.oid = r.ev_class
+    where d.refobjid = cast(:table as regclass) and v.relkind = 'v'
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A column as a table has it; precision and scale of a number within bounds."""
+
+    type: str
+    precision: int | None = None
+    scale: int | None = None
+
+
+Layout = dict[str, dict[str, Held]]  # by table and column
+
+
+def prepare(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, list[str]]:
+    """Makes raw as the source is now; answers the columns that are new to a table, by table.
+
+    Raises SourceError where a column is of another kind than raw's, or where a table has too many columns, and
+    WarehouseLocked.
+    """
+    with warehouse.begin() as connection:
+        return _prepare(source, reflected, connection)
+
+
+def rename(source: Source, reflected: Reflected, warehouse: Warehouse) -> None:
+    """Gives raw's tables and columns the names that they have now, before anything looks for them."""
+    with warehouse.begin() as connection:
+        renames.apply(source, reflected, connection)
 
 
 def raw_name(source: Source, table: str, connection: sa.Connection) -> str | None:
     """The raw table as SQL names it; None where there is none yet."""
     raw = f'{schema.raw_schema(source.name)}."{table}"'
     return raw if connection.scalar(sa.text("select to_regclass(:raw)"), {"raw": raw}) else None
-
-
-def forget_dropped(source: Source, warehouse: Warehouse, retyped: Sequence[str] = ()) -> bool:
-    """Whether a raw table is not there (or no longer), or `retyped`: then what dlt remembers of this source's tables is deleted.
-
-    It would take a table that somebody dropped for one that it has made, with the column types of then.
-    """
-    raw = schema.raw_schema(source.name)
-    with warehouse.begin() as connection:
-        if connection.scalar(sa.text("select to_regnamespace(:raw)"), {"raw": raw}) is None:
-            connection.execute(sa.text(f"create schema if not exists {raw}"))
-        missing = [table.name for table in source.tables if raw_name(source, table.name, connection) is None]
-        other = [*missing, *retyped]
-        for table in other:
-            connection.execute(sa.text(f'drop table if exists {raw}_staging."{table}"'))
-        for memory in (
-            f"{place}.{table}"
-            for place in (raw, f"{raw}_staging")
-            for table in ("_dlt_version", "_dlt_pipeline_state")
-            if other
-        ):
-            if connection.scalar(sa.text("select to_regclass(:memory)"), {"memory": memory}):
-                connection.execute(sa.text(f"delete from {memory}"))
-    return bool(other)
 
 
 def holds_rows(source: Source, table: Table, warehouse: Warehouse) -> bool:
@@ -64,29 +88,154 @@ def refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> Non
         name = f"{source.name}.{load.table}"
         raise SourceError(
             f"{name} returns no rows where there were {had}.",
-            f"Mend the source; if it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
+            f"Fix the source; if it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
         )
 
 
-def make_empty(source: Source, table: Table, reflected: Reflected, warehouse: Warehouse) -> None:
-    """dlt makes a table with its first row; staging reads it before that."""
-    columns = [*reflected[table.name].columns, *absent_columns(table, reflected)]
-    like = sa.Table(
-        table.name,
-        sa.MetaData(schema=schema.raw_schema(source.name)),
-        *(sa.Column(column.name, as_raw(column)) for column in columns),
-        sa.Column(DELETED_AT, sa.DateTime(timezone=True)),
-        sa.Column("_dlt_load_id", sa.Text()),
+def _prepare(source: Source, reflected: Reflected, connection: sa.Connection) -> dict[str, list[str]]:
+    raw, beside = schema.raw_schema(source.name), f"{schema.raw_schema(source.name)}_staging"
+    for name in (raw, beside):
+        if connection.scalar(sa.text("select to_regnamespace(:name)"), {"name": name}) is None:
+            connection.exec_driver_sql(f"create schema if not exists {name}")
+    held = layout(connection, raw)
+    new = {
+        table.name: _fit(source, table, reflected.columns[table.name], held.get(table.name), connection)
+        for table in source.tables
+    }
+    made = layout(connection, raw)
+    loaded_through = layout(connection, beside)
+    for table in source.tables:
+        if loaded_through.get(table.name) != made[table.name]:
+            connection.exec_driver_sql(f'drop table if exists {beside}."{table.name}"')
+            connection.exec_driver_sql(f'create table {beside}."{table.name}" (like {raw}."{table.name}")')
+    return new
+
+
+def layout(connection: sa.Connection, place: str) -> Layout:
+    """The columns of every table of schema `place`."""
+    found: Layout = {}
+    for row in connection.execute(sa.text(_COLUMNS), {"schema": place}):
+        is_number = row.data_type == "numeric"
+        bounds = (row.numeric_precision, row.numeric_scale) if is_number else (None, None)
+        found.setdefault(row.table_name, {})[row.column_name] = Held(row.data_type, *bounds)
+    return found
+
+
+def _fit(
+    source: Source,
+    table: Table,
+    columns: Sequence[RawColumn],
+    held: dict[str, Held] | None,
+    connection: sa.Connection,
+) -> list[str]:
+    """Makes one table, or gives it what it lacks; the columns that are new to it."""
+    name = f'{schema.raw_schema(source.name)}."{table.name}"'
+    required = {column: " not null" for column in table.key}
+    lacking = [column for column in columns if held is None or column.name not in held]
+    _refuse_too_many(source, table, name, len(lacking), held, connection)
+    if held is None:
+        made = [f'"{c.name}" {c.ddl}{required.get(c.name, "")}' for c in columns]
+        made += [f"{column} {kind}" for column, kind in OURS.items()]
+        connection.exec_driver_sql(f"create table {name} ({', '.join(made)})")
+        connection.execute(
+            sa.text("delete from ops.extraction_watermarks where source = :source and table_name = :name"),
+            {"source": source.name, "name": table.name},  # what was read of one that was dropped is read anew
+        )
+        return []
+    changes = [f'add column "{column.name}" {column.ddl}' for column in lacking]
+    changes += [f"add column {column} {kind}" for column, kind in OURS.items() if column not in held]
+    retyped = []
+    for column in columns:
+        before = held.get(column.name)
+        if before and (change := _change(source, table, name, column, before, connection)):
+            retyped.append(f'alter column "{column.name}" type {change}')
+    if changes or retyped:
+        views = connection.scalars(sa.text(_VIEWS), {"table": name}).all() if retyped else []
+        statements = [f"drop view if exists {view} cascade" for view in views]
+        statements.append(f"alter table {name} {', '.join([*changes, *retyped])}")
+        run_briefly(connection, statements, [name, *views])
+    return [column.name for column in lacking if column.expression is not None]
+
+
+def _refuse_too_many(
+    source: Source,
+    table: Table,
+    name: str,
+    new: int,
+    held: dict[str, Held] | None,
+    connection: sa.Connection,
+) -> None:
+    there = len(OURS)
+    if held is not None:  # columns that were dropped count for ever
+        asked = "select count(*) from pg_attribute where attrelid = cast(:name as regclass) and attnum > 0"
+        there = connection.scalar(sa.text(asked), {"name": name}) or 0
+    if new and there + new > MOST_COLUMNS:
+        raise SourceError(
+            f"{source.name}: with {new:,} more columns {table.name} would have {there + new:,} in raw; "
+            f"a table takes {MOST_COLUMNS:,}.",
+            f"Name the columns that are needed below tables.{table.name} and set is_narrow = true.",
+        )
+
+
+def _change(
+    source: Source, table: Table, name: str, column: RawColumn, held: Held, connection: sa.Connection
+) -> str | None:
+    """What an ALTER of the column says so that it takes what the source may hold; None where it does already."""
+    found = _wider(column, held)
+    if found != _OTHER:
+        return found
+    quoted = f'"{column.name}"'
+    if column.kind == "text" and (column.is_written or held.type in ("json", "jsonb", "uuid")):
+        # Text that stands for another type: an earlier release had another stand for it.
+        return "text using " + (f"encode({quoted}, 'hex')" if held.type == "bytea" else f"{quoted}::text")
+    if not connection.exec_driver_sql(
+        f"select exists (select from {name} where {quoted} is not null)"
+    ).scalar_one():
+        return f"{column.ddl} using null"
+    if column.expression is None:
+        return None  # the source lacks it now: raw keeps what it had
+    was, now = word_of(held.type), column.word
+    if was == now:
+        was, now = held.type, column.ddl
+    raise SourceError(
+        f"{source.name}: column {table.name}.{column.name} was {was} and is now {now}.",
+        "Fix its type at the source; if the change is meant, run "
+        f"`c360 sql --write 'drop table {name.replace(chr(34), '')} cascade'`: it is read anew.",
     )
-    with warehouse.begin() as connection:
-        like.create(connection, checkfirst=True)
 
 
-def as_raw(column: sa.Column) -> sa.types.TypeEngine:
-    """The type that dlt gives a source's column in raw."""
-    if isinstance(column.type, sa.Numeric) and not column.type.asdecimal:
-        return sa.Double()
-    try:
-        return column.type.as_generic()
-    except NotImplementedError:
-        return sa.Text()
+_OTHER = ""  # another type, and no cast that keeps every value
+
+
+def _wider(column: RawColumn, held: Held) -> str | None:
+    """The type that holds what raw's column holds and what the source's may; None where raw's does already."""
+    kind, before = column.kind, held.type
+    if kind == "numeric" and before == "numeric":
+        return _wider_number(column, held)
+    if before == column.ddl or (kind in ("text", "json") and before in _TEXTS):
+        return None
+    if kind == "json" and before == "jsonb":
+        return "json"
+    if kind == "bigint" and before == "numeric":
+        return None
+    if kind == "bigint" and before in _INTEGERS:
+        return "bigint"
+    if kind in ("bigint", "numeric") and before in ("bigint", "double precision", "real", *_INTEGERS):
+        return "numeric"
+    if kind == "double" and before in ("bigint", "numeric", "real", *_INTEGERS):
+        return "double precision"
+    if kind == "timestamp" and before == "date":
+        return column.ddl
+    return _OTHER
+
+
+def _wider_number(column: RawColumn, held: Held) -> str | None:
+    if held.precision is None or held.scale is None:
+        return None
+    if column.precision is None or column.scale is None:
+        return "numeric"
+    fraction = max(held.scale, column.scale)
+    precision = max(held.precision - held.scale, column.precision - column.scale) + fraction
+    return (
+        None if (precision, fraction) == (held.precision, held.scale) else f"numeric({precision}, {fraction})"
+    )

@@ -1,16 +1,21 @@
-"""The source's tables as they are, against the declaration and against what was loaded before.
+"""The source's tables as they are, against the declaration.
 
-Belongs here: refusing a source that lacks a table or column, or whose column changed its type.
-Does not belong here: reading rows.
+Belongs here: finding a declared table and its columns under the source's own names, refusing a source that lacks one.
+Does not belong here: reading rows, and what raw has of it (raw_tables.py).
 """
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from dagster_project.errors import SourceError
 from dagster_project.sources.declaration import AbsentType, Source, Table
-from dagster_project.warehouse import Warehouse, schema
+from dagster_project.sources.naming import collisions, normalise
+from dagster_project.sources.raw_types import RawColumn, absent_column, raw_column
 
 _TYPES: dict[AbsentType, type[sa.types.TypeEngine]] = {
     "text": sa.Text,
@@ -22,42 +27,68 @@ _TYPES: dict[AbsentType, type[sa.types.TypeEngine]] = {
     "date": sa.Date,
     "json": sa.JSON,
 }
+LARGEST = (1 << 63) - 1  # bigint
 
 
 @dataclass(frozen=True)
 class Reflected:
-    """A source's tables as its database describes them, by name."""
+    """A source's tables as its database describes them, by their names here; so are the columns of each (`c`).
 
-    tables: dict[str, sa.Table]
-    enforced_keys: frozenset[str]  # tables whose declared key the source itself keeps unique
-    absent: frozenset[str] = (
-        frozenset()
-    )  # optional tables that the source lacks: `tables` has them as declared
+    enforced_keys  tables whose declared key the source itself keeps unique
+    absent         optional tables that the source lacks: `tables` has them as declared
+    columns        what raw has of each table, declared columns that the source lacks among them
+    """
+
+    tables: Mapping[str, sa.Table]
+    enforced_keys: frozenset[str]
+    absent: frozenset[str] = frozenset()
+    columns: Mapping[str, tuple[RawColumn, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            found = {
+                n: tuple(raw_column(c.key, c) for c in table.columns) for n, table in self.tables.items()
+            }
+            object.__setattr__(self, "columns", found)
 
     def __getitem__(self, name: str) -> sa.Table:
         return self.tables[name]
 
+    def column(self, table: str, name: str) -> RawColumn:
+        return next(column for column in self.columns[table] if column.name == name)
+
+    def read(self, table: str, name: str) -> sa.ColumnElement[Any]:
+        """A column in the source's own type, or as it is read where no other type knows that one."""
+        column, found = self[table].c[name], self.column(table, name)
+        if not found.is_written or isinstance(column.type, sa.Uuid) or found.expression is None:
+            return column
+        return found.expression
+
+    def keyless(self, table: Table) -> list[sa.ColumnElement[bool]]:
+        """When a row of the source has no key that raw could have: null, or a number beyond bigint."""
+        columns = [(self[table.name].c[name], self.column(table.name, name)) for name in table.key]
+        beyond = [c > LARGEST for c, _ in columns if isinstance(c.type, mysql.BIGINT) and c.type.unsigned]
+        return [*(c.is_(None) for c, found in columns if found.may_be_null), *beyond]
+
 
 def reflect(source: Source, engine: sa.Engine) -> Reflected:
-    """Reads the catalogue once. Raises SourceError naming each table and column that is missing."""
-    metadata = sa.MetaData()
-    present = set(sa.inspect(engine).get_table_names()) | set(sa.inspect(engine).get_view_names())
-    absent = frozenset(t.name for t in source.tables if t.is_optional and t.name not in present)
-    names = [table.name for table in source.tables if table.name not in absent]
-    if missing := [name for name in names if name not in present]:
+    """Reads the catalogue once. Raises SourceError naming each table and column that is missing, or of one name with another."""
+    inspector = sa.inspect(engine)
+    present = {*inspector.get_table_names(), *inspector.get_view_names()}
+    found = {table.name: _at_source(source, table, present) for table in source.tables}
+    absent = frozenset(t.name for t in source.tables if t.is_optional and not found[t.name])
+    if missing := [t.at_source for t in source.tables if not found[t.name] and t.name not in absent]:
         raise SourceError(
             f"{source.name}: the source has no table {', '.join(missing)}.",
             f"Is C360_SOURCE_{source.name.upper()}_URL the right database, and may its user see the table?",
         )
-    metadata.reflect(bind=engine, only=names, views=True, resolve_fks=False)
-    tables = {name: metadata.tables[name] for name in names}
-    tables |= {t.name: declared_table(t) for t in source.tables if t.name in absent}
-    tables |= {t.name: _narrowed(tables[t.name], t) for t in source.tables if t.is_narrow}
-    for declared in source.tables:
-        for column in tables[declared.name].columns:
-            column.type = _unbounded(column.type)
-            # What must be there at the source may be MySQL's zero date, which is null here.
-            column.nullable = column.name not in declared.key
+    metadata = sa.MetaData()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)  # of types that SQLAlchemy does not know
+        metadata.reflect(bind=engine, only=[n for n in found.values() if n], views=True, resolve_fks=False)
+    theirs = {name: metadata.tables[own] for name, own in found.items() if own}
+    tables = {t.name: _as_here(source, t, theirs[t.name]) for t in source.tables if t.name in theirs}
+    tables |= {t.name: _as_declared(t) for t in source.tables if t.name in absent}
     lacking = [
         f"{table.name}.{column}"
         for table in source.tables
@@ -69,117 +100,113 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
             f"{source.name}: the source has no column {', '.join(lacking)}.",
             f"Was it renamed? Adapt the declaration of {source.name} and dbt_project/models/staging/{source.name}.",
         )
+    type_names = _type_names(engine, tables.values())
+    columns = {
+        t.name: (
+            *(
+                declared_column(t, c.key)
+                if t.name in absent
+                else raw_column(
+                    c.key, c, engine.dialect.name, type_names.get((tables[t.name].name, c.name), "")
+                )
+                for c in tables[t.name].columns
+            ),
+            *(declared_column(t, name) for name in t.optional if name not in tables[t.name].c),
+        )
+        for t in source.tables
+    }
+    enforced = frozenset(
+        t.name for t in source.tables if t.name in theirs and _is_enforced(t, theirs[t.name])
+    )
+    reflected = Reflected(tables, enforced, absent, columns)
     for declared in source.tables:
-        if declared.amount and not _is_exact(tables[declared.name].c[declared.amount].type):
+        if declared.amount and reflected.column(declared.name, declared.amount).kind not in (
+            "bigint",
+            "numeric",
+        ):
             raise SourceError(
                 f"{source.name}: the amount {declared.name}.{declared.amount} is no exact number.",
                 "Declare a column that is numeric or integer at the source, or no amount.",
             )
-    enforced = frozenset(t.name for t in source.tables if _is_enforced(t, tables[t.name]))
-    return Reflected(tables, enforced, absent)
+    return reflected
 
 
-def absent_columns(table: Table, reflected: Reflected) -> list[sa.Column]:
-    """The declared columns that the source lacks, in their declared types."""
-    return [declared_column(table, name) for name in table.optional if name not in reflected[table.name].c]
+def _at_source(source: Source, table: Table, present: Iterable[str]) -> str | None:
+    """The source's own name of a declared table: as it was written, or the one that is called so here."""
+    if table.at_source in present:
+        return table.at_source
+    found = sorted(name for name in present if normalise(name) == normalise(table.at_source))
+    if len(found) > 1:
+        raise SourceError(
+            f"{source.name}: tables {' and '.join(found)} of the source are both called {table.name} here.",
+            f"Write `at_source` below tables.{table.name}: the one that is meant.",
+        )
+    return found[0] if found else None
 
 
-def declared_table(table: Table) -> sa.Table:
-    names = dict.fromkeys((*table.required_columns, *table.optional))
-    return sa.Table(table.name, sa.MetaData(), *(declared_column(table, name) for name in names))
-
-
-def declared_column(table: Table, name: str) -> sa.Column:
-    kind = table.types.get(name, "number" if name == table.amount else "text")
-    return sa.Column(name, _unbounded(_TYPES[kind]()))
-
-
-def _narrowed(table: sa.Table, declared: Table) -> sa.Table:
-    wanted = {*declared.required_columns, *declared.optional}
+def _as_here(source: Source, declared: Table, table: sa.Table) -> sa.Table:
+    """The source's table, its columns by their names here."""
+    columns = list(table.columns)
+    if declared.is_narrow:
+        wanted = {*declared.required_columns, *declared.optional}
+        columns = [column for column in columns if declared.called(column.name) in wanted]
+    for ours, theirs in collisions((column.name for column in columns), declared.rename).items():
+        raise SourceError(
+            f"{source.name}: columns {' and '.join(theirs)} of {table.name} are both called {ours} here.",
+            f'Give one another name below tables.{declared.name}: rename = {{"{theirs[-1]}" = "…"}}.',
+        )
     return sa.Table(
         table.name,
         sa.MetaData(),
         *(
-            sa.Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable)
-            for c in table.columns
-            if c.name in wanted
+            sa.Column(
+                c.name,
+                c.type,
+                key=declared.called(c.name),
+                primary_key=c.primary_key,
+                # What must be there at the source may be MySQL's zero date, which is null here.
+                nullable=c.nullable or isinstance(c.type, (sa.Date, sa.DateTime)),
+            )
+            for c in columns
         ),
     )
 
 
-def _unbounded(kind: sa.types.TypeEngine) -> sa.types.TypeEngine:
-    """Text without its length, integers of 64 bits: raw takes a column that grows, and a SET's joined words."""
-    if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum):
-        return sa.Text()
-    if isinstance(kind, sa.Float):
-        return sa.Numeric(asdecimal=False)  # dlt knows a double by this name alone
-    return sa.BigInteger() if isinstance(kind, sa.Integer) else kind
+def _as_declared(table: Table) -> sa.Table:
+    names = dict.fromkeys((*table.required_columns, *table.optional))
+    return sa.Table(table.name, sa.MetaData(), *(sa.Column(n, _type(table, n)) for n in names))
 
 
-def _is_exact(kind: sa.types.TypeEngine) -> bool:
-    return isinstance(kind, sa.Integer) or (isinstance(kind, sa.Numeric) and kind.asdecimal)
+def declared_column(table: Table, name: str) -> RawColumn:
+    """A declared column as raw has it where the source lacks it."""
+    return absent_column(name, _type(table, name))
+
+
+def _type(table: Table, name: str) -> sa.types.TypeEngine:
+    return _TYPES[table.types.get(name, "number" if name == table.amount else "text")]()
+
+
+def _type_names(engine: sa.Engine, tables: Iterable[sa.Table]) -> Mapping[tuple[str, str], str]:
+    """What MySQL calls types that SQLAlchemy does not know, by table and column."""
+    unknown = [t.name for t in tables if any(isinstance(c.type, sa.types.NullType) for c in t.columns)]
+    if not unknown or engine.dialect.name not in ("mysql", "mariadb"):
+        return {}
+    asked = sa.text(
+        "select table_name, column_name, lower(data_type) from information_schema.columns "
+        "where table_schema = database() and table_name in :names"
+    ).bindparams(sa.bindparam("names", unknown, expanding=True))
+    with engine.connect() as connection:
+        return {(str(table), str(column)): str(kind) for table, column, kind in connection.execute(asked)}
 
 
 def _is_enforced(declared: Table, table: sa.Table) -> bool:
     key = set(declared.key)
-    unique = [set(table.primary_key.columns.keys())]
-    unique += [set(c.columns.keys()) for c in table.constraints if isinstance(c, sa.UniqueConstraint)]
-    unique += [set(index.columns.keys()) for index in table.indexes if index.unique]
-    return any(columns and columns <= key for columns in unique)
+    unique: list[Iterable[sa.Column]] = [table.primary_key.columns]
+    unique += [c.columns for c in table.constraints if isinstance(c, sa.UniqueConstraint)]
+    unique += [i.columns for i in table.indexes if i.unique and not _is_partial(i)]
+    named = [{declared.called(column.name) for column in columns} for columns in unique]
+    return any(columns and columns <= key for columns in named)
 
 
-def new_and_retyped(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, list[str]]:
-    """New columns by table, against what was loaded before. Raises SourceError where a kind of type changed."""
-    with warehouse.begin() as connection:
-        loaded = {
-            (row.table_name, row.column_name): _kind_loaded(row.data_type)
-            for row in connection.execute(
-                sa.text(
-                    "select table_name, column_name, data_type from information_schema.columns "
-                    "where table_schema = :schema"
-                ),
-                {"schema": schema.raw_schema(source.name)},
-            )
-        }
-    known_tables = {table for table, _ in loaded}
-    new: dict[str, list[str]] = {}
-    for name, table in reflected.tables.items():
-        new[name] = []
-        if name in reflected.absent:
-            continue
-        for column in table.columns:
-            before = loaded.get((name, column.name.lower()))
-            now = _kind_at_source(column)
-            if before is None:
-                if name in known_tables:
-                    new[name].append(column.name)
-            elif now and before != now:
-                raise SourceError(
-                    f"{source.name}: column {name}.{column.name} was {before} and is now {now}.",
-                    "Mend its type at the source; if the change is meant, run "
-                    f"`c360 sql --write 'drop table {schema.raw_schema(source.name)}.{name} cascade'`: it is read anew.",
-                )
-    return new
-
-
-# Kinds, not types: an integer that grew or a varchar that became text changes nothing for staging.
-def _kind_loaded(data_type: str) -> str:
-    for kind, types in {
-        "a number": ("int", "numeric", "double", "real", "boolean"),
-        "a time": ("timestamp", "date", "time"),
-        "text": ("char", "text", "json", "uuid"),
-    }.items():
-        if any(word in data_type for word in types):
-            return kind
-    return data_type
-
-
-def _kind_at_source(column: sa.Column) -> str | None:
-    generic = column.type
-    if isinstance(generic, (sa.Numeric, sa.Integer, sa.Boolean)):
-        return "a number"
-    if isinstance(generic, (sa.DateTime, sa.Date, sa.Time)):
-        return "a time"
-    if isinstance(generic, (sa.String, sa.JSON, sa.Uuid)):
-        return "text"
-    return None  # a type of the engine's own: dlt decides
+def _is_partial(index: sa.Index) -> bool:
+    return index.dialect_options["postgresql"]["where"] is not None

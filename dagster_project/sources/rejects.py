@@ -16,7 +16,7 @@ from dagster_project.warehouse import schema
 
 def rename(connection: sa.Connection, source: str, table: str, renamed: Mapping[str, str]) -> None:
     """What was rejected of a file that is called otherwise now goes with it."""
-    name = f"{schema.quarantine_table(source, table)}__rejects"
+    name = schema.rejects_table(source, table)
     relation = f'{schema.QUARANTINE}."{name}"'
     if connection.scalar(sa.text("select to_regclass(:relation)"), {"relation": relation}) is None:
         return
@@ -38,7 +38,7 @@ def replace(
     load_id: str | None,
 ) -> None:
     """Puts `rejects` in the place of what was rejected of `files` before."""
-    relation = pgsql.Identifier(schema.QUARANTINE, f"{schema.quarantine_table(source, table)}__rejects")
+    relation = pgsql.Identifier(schema.QUARANTINE, schema.rejects_table(source, table))
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor:

@@ -4,6 +4,7 @@ Belongs here: ops.extraction_watermarks and the WHERE clause made of it. Does no
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,13 +30,14 @@ class Picked:
         if self.keys is None:
             return None
         columns = [reflected[self.table.name].c[name] for name in self.table.key]
+        as_read = [reflected.read(self.table.name, name) for name in self.table.key]
         keys = [
-            tuple(_as_held(value, column) for value, column in zip(key, columns, strict=True))
+            tuple(_at_source(value, column) for value, column in zip(key, columns, strict=True))
             for key in self.keys
         ]
-        if len(columns) == 1:
-            return columns[0].in_([value for (value,) in keys])
-        return sa.tuple_(*columns).in_(keys)
+        if len(as_read) == 1:
+            return as_read[0].in_([value for (value,) in keys])
+        return sa.tuple_(*as_read).in_(keys)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Window:
     def where(self, source: Source, reflected: Reflected) -> sa.ColumnElement[bool] | None:
         if self.since is None:
             return None
-        return _changed(self.table, source, reflected, self.since)
+        # A row without a key is not in raw, whatever its watermark.
+        return sa.or_(_changed(self.table, source, reflected, self.since), *reflected.keyless(self.table))
 
 
 def _changed(table: Table, source: Source, reflected: Reflected, since: Any) -> sa.ColumnElement[bool]:
@@ -172,10 +175,9 @@ def as_text(value: Any) -> str | None:
     )
 
 
-def _as_held(value: Any, column: sa.Column) -> Any:
+def _at_source(value: Any, column: sa.Column) -> Any:
     """A key of raw as its source's column takes it: raw has a UUID as text."""
-    kind = column.type.python_type
-    return kind(value) if isinstance(value, str) and kind is not str else value
+    return uuid.UUID(value) if isinstance(column.type, sa.Uuid) and isinstance(value, str) else value
 
 
 def _less_look_back(value: Any, leader: Table) -> Any:

@@ -4,6 +4,7 @@ Belongs here: names others rely on, ownership and grants. Does not belong here: 
 and the masked views of the marts (publish.py).
 """
 
+import hashlib
 from collections.abc import Iterable
 
 import psycopg
@@ -27,6 +28,7 @@ MARTS_BUILD = "marts_build"  # unseen: dbt builds here, the gates look here
 MARTS = "marts"  # what readers see: complete, gated states only
 BI_VIEWS = "bi"  # the marts with personal fields masked
 QUARANTINE, OPS = "quarantine", "ops"
+LONGEST_NAME = 63  # bytes of an identifier in PostgreSQL
 SCHEMAS = (STAGING, INTERMEDIATE, IDENTITY, MARTS_BUILD, MARTS, BI_VIEWS, QUARANTINE, OPS)
 
 
@@ -38,9 +40,22 @@ def raw_schema(source: str) -> str:
     return f"raw_{source}"
 
 
+def fit(name: str, of: str | None = None) -> str:
+    """`name` cut to what PostgreSQL takes; what is cut off is told apart by a digest of `of`, or of the name."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256((of or name).encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - len(digest) - 1].rstrip('_')}_{digest}"
+
+
 def quarantine_table(source: str, table: str) -> str:
     """Where the rows of a raw table wait that its gate moved out."""
-    return f"{source}__{table}"
+    return fit(f"{source}__{table}")
+
+
+def rejects_table(source: str, table: str) -> str:
+    """Where what could be no row of a raw table waits."""
+    return fit(f"{source}__{table}__rejects")
 
 
 def row_key(key: Iterable[str], alias: str) -> str:

@@ -201,3 +201,117 @@ def test_a_wrong_password_or_database_and_a_wish_to_write(
         pytest.raises(sa.exc.DBAPIError, match="READ ONLY"),
     ):
         connection.exec_driver_sql("create table mine (a integer)")
+
+
+# -- every type with its edges, and names of WordPress and of people who write Cyrillic ----------------------
+
+EVERY_TYPE = """
+create table EveryType (
+    ID bigint unsigned primary key, tiny tinyint, flag tinyint(1), big bigint, amount decimal(12,2), wide decimal(65,30),
+    ratio float, double_ratio double, note text, short varchar(5), padded char(5), sorted varchar(9) collate utf8mb4_bin,
+    token varbinary(16), fixed binary(4), blobs longblob, kind enum('a','б'), tags set('x','y'), body json, born date,
+    precise datetime(6), length_of time, precise_length time(6), a_year year, bits bit(9), spot point, host inet6,
+    visitor uuid, changedAt datetime)
+"""
+VALUES = (
+    "(1, -128, 1, 9223372036854775807, 9999999999.99, 12345678901234567890123456789012345.123456789012345678901234567891, "
+    "16777216, 0.1, 'Ёж 🦔', 'абвгд', 'ab', 'Я', x'00ff', x'00ff10aa', x'00', 'б', 'x,y', '{\"a\": 1.10}', '9999-12-31', "
+    "'9999-12-31 23:59:59.999999', '838:59:59', '-838:59:59.000001', 2155, b'100000001', point(1.5, -2), '::1', "
+    "'00ff10aa-0000-4000-8000-000000000001', '2026-01-02')",
+    "(2, 127, 0, -9223372036854775808, -0.01, -0.000000000000000000000000000001, 0.1, -1.7976931348623157e308, '', '', '', '', "
+    "'', x'00000000', '', 'a', '', 'null', '1000-01-01', '1000-01-01', '-00:00:01', '00:00:00', 0, b'0', null, "
+    "'ffff::', null, '2026-01-02')",
+    f"(3, null, null, null, null, null, 1234567.5, null, null, null, null, null, repeat('z', 16), null, null, null, null, "
+    f"null, '0000-00-00', '{mariadb.ZERO}', null, null, null, null, null, null, null, '2020-01-01')",
+)
+CLIENTS = (
+    "create table `Клиенты` (`ID` int primary key, `Имя` varchar(40), `Тел` varchar(40), `orderCount` int, `xmin` int)",
+    "insert into `Клиенты` values (1, 'Анна', '+7916', 3, 1), (2, 'Пётр', null, 0, 2)",
+    "create table wp_users (`ID` bigint unsigned primary key, user_login varchar(60), user_registered datetime)",
+    "insert into wp_users values (1, 'anna', '2026-01-01'), (2, concat('p', char(0)), '2026-01-01'), "
+    "(18446744073709551615, 'last', '2026-01-01')",
+)
+SITE = Source(
+    name="testledger",
+    kind="shop",
+    description="Names and types of real installations",
+    tables=(
+        Table("EveryType", ("ID",), (), watermark="changedAt", amount="amount"),
+        Table("Клиенты", ("ID",), ("Имя",), deletes="compared"),
+        Table("wp_users", ("ID",), ("user_login",), watermark="user_registered", deletes="compared"),
+    ),
+)
+
+
+def test_every_value_of_every_type_and_name_is_what_the_source_holds(
+    clean_warehouse: Warehouse, server: sa.URL, tmp_path: Path
+) -> None:
+    url = mariadb.make_database(server, "site")
+    mariadb.run(url, EVERY_TYPE, f"insert into EveryType values {', '.join(VALUES)}", *CLIENTS)
+    forget(clean_warehouse, SITE.name)
+
+    def raw(query: str) -> list[tuple]:
+        with clean_warehouse.begin() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    def same() -> None:
+        """As the server itself writes each value."""
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"charset": "utf8mb4"})
+        with engine.connect() as connection:
+            for name in OURS:
+                written = WRITTEN.get(name, "cast({} as char)").format(name)
+                theirs = connection.exec_driver_sql(f"select {written} from EveryType order by ID").scalars()
+                ours = raw(f"select {OURS[name].format(name)} from raw_testledger.every_type order by id")
+                assert [value for (value,) in ours] == list(theirs), name
+
+    def extracted() -> dict[str, TableLoad]:
+        return {
+            load.table: load
+            for load in extract(SITE, url.render_as_string(), clean_warehouse, tmp_path).tables
+        }
+
+    loads = extracted()
+    assert {name: (load.rows_loaded, load.rows_unfit, load.lost) for name, load in loads.items()} == {
+        "every_type": (3, 0, []), "klienty": (2, 0, []), "wp_users": (1, 2, []),
+    }  # fmt: skip
+    same()
+    assert raw("select id, imya, tel, order_count, xmin_ from raw_testledger.klienty order by id") == [
+        (1, "Анна", "+7916", 3, 1), (2, "Пётр", None, 0, 2),
+    ]  # fmt: skip
+    assert raw("select row_key, reasons from quarantine.testledger__wp_users__rejects order by 2") == [
+        (None, ["id: a value that is not bigint"]), ("2", ["user_login: a NUL character"]),
+    ]  # fmt: skip
+
+    mariadb.run(
+        url,
+        "update EveryType set length_of = '-00:30:00', ratio = 0.3, token = x'01', changedAt = '2026-03-01' where ID = 2",
+        "update wp_users set user_login = 'pyotr', user_registered = '2026-02-01' where ID = 2",
+        "delete from wp_users where ID > 2",
+        "delete from `Клиенты` where ID = 2",
+    )
+    loads = extracted()
+    assert {name: (load.rows_unfit, load.tombstones, load.new_columns) for name, load in loads.items()} == {
+        "every_type": (0, 0, []), "klienty": (0, 1, []), "wp_users": (0, 0, []),
+    }  # fmt: skip
+    same()
+    assert raw("select id, user_login from raw_testledger.wp_users order by id") == [
+        (1, "anna"),
+        (2, "pyotr"),
+    ]
+    mariadb.run(url, "alter table `Клиенты` add `Imya` int")
+    with pytest.raises(SourceError, match="columns Имя and Imya of Клиенты are both called imya here"):
+        extracted()
+
+
+# A column's value as text: in raw, and in MariaDB where a cast would not do.
+OURS = dict.fromkeys(
+    ("tiny", "flag", "big", "amount", "wide", "note", "short", "padded", "sorted", "kind", "tags", "body", "length_of",
+     "precise_length", "a_year", "host", "visitor"), "{}::text",
+) | dict.fromkeys(("token", "fixed", "blobs", "bits", "spot"), "upper(encode({}, 'hex'))") | {
+    "ratio": "{}::float4::text", "double_ratio": "{}", "born": "{}::text", "precise": "to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')",
+}  # fmt: skip
+WRITTEN = dict.fromkeys(("token", "fixed", "blobs", "bits", "spot"), "hex({})") | {
+    "bits": "lpad(hex({}), 4, '0')", "ratio": "case ID when 1 then '1.6777216e+07' when 3 then '1.2345675e+06' else ratio end",
+    "double_ratio": "{}", "born": "nullif(cast({} as char), '0000-00-00')", "a_year": "cast(0 + {} as char)",
+    "precise": f"nullif(cast({{}} as char), '{mariadb.ZERO}.000000')",
+}  # fmt: skip

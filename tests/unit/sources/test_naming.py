@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from dagster_project.errors import ConfigError
 from dagster_project.sources import Source, Table
 from dagster_project.sources.declaration import Files, Follows
-from dagster_project.sources.naming import LONGEST, collisions, fit, normalise
+from dagster_project.sources.naming import collisions, normalise
+from dagster_project.warehouse.schema import LONGEST_NAME as LONGEST
+from dagster_project.warehouse.schema import fit, quarantine_table, rejects_table
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,8 @@ def test_long_names_that_differ_in_their_end_stay_two() -> None:
     assert first != second
     assert first[:50] == second[:50]
     assert fit("x" * LONGEST) == "x" * LONGEST
+    names = {of("shop", "x" * 60 + end) for of in (quarantine_table, rejects_table) for end in "ab"}
+    assert len({name[:LONGEST] for name in names}) == 4
 
 
 def test_names_that_would_be_one_are_found_unless_one_is_renamed() -> None:
