@@ -8,7 +8,7 @@ moved it, so the next one reads the same rows again; merging by key makes that h
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from dagster_project.errors import C360Error, SourceError
 from dagster_project.sources import files, keyed_rejects, keys, leftovers, rest, window
 from dagster_project.sources.arrival import TableLoad
-from dagster_project.sources.declaration import Source, Table
+from dagster_project.sources.declaration import Source
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import unreadable_column
 from dagster_project.sources.engine import source_engine
@@ -34,7 +34,7 @@ from dagster_project.sources.reflect import Reflected, reflect
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse
 
-MOST_PICKED = 5_000  # rows named by their keys in one question; for more the whole table is read
+MOST_PICKED = 5_000  # values of keys that name rows in one query; for more the whole table is read
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,10 @@ def extract(
                     load.rows_at_source = _count(reflected[table.name], connection)
                 if f"{source.name}.{table.name}" not in may_be_emptied:
                     refuse_emptied(source, load, warehouse)
-        for name, new in prepare(source, reflected, warehouse).items():
-            loads[name].new_columns = new
+        for name, prepared in prepare(source, reflected, warehouse).items():
+            loads[name].new_columns = prepared.new
+            if prepared.is_anew:
+                windows[name] = replace(windows[name], since=None)
 
         def read(those: Iterable[Window | Picked]) -> str | None:
             resources = [
@@ -103,13 +105,11 @@ def extract(
         load_id = read(windows[t.name] for t in source.parents_first if not loads[t.name].is_absent)
         grown = [load.table for load in loads.values() if load.rows_loaded * 10 > load.rows_at_source]
         keys.index(source, grown, warehouse)
-        for table in source.tables:
-            _keep_unfit(source, table, loads[table.name], warehouse)
+        _keep_unfit(source, loads, warehouse)
         with engine.connect() as connection:
             picked = _beyond_windows(source, loads, load_id, reflected, connection, warehouse, on_keys)
         load_id = (read(picked) if picked else None) or load_id
-        for of in picked:
-            _keep_unfit(source, of.table, loads[of.table.name], warehouse, picked=True)
+        _keep_unfit(source, loads, warehouse, is_second=True)
     except C360Error:
         raise
     except psycopg.DataError as error:  # while keys are compared, or numbers written
@@ -140,7 +140,9 @@ def _beyond_windows(
     unread: dict[str, set[tuple]] = {table.name: set() for table in source.tables}
     for table in source.tables:
         load = loads[table.name]
-        if table.deletes == "compared" or load.rows_at_source > keys.count_held(source, table, warehouse):
+        if table.deletes == "compared" or load.rows_at_source > load.rows_unfit + keys.count_held(
+            source, table, warehouse
+        ):
             rows = () if load.is_absent else keys.at_source(table, reflected, connection)
             compared = keys.compare(source, table, rows, warehouse, on_keys)
             load.tombstones, load.returned = compared.gone, compared.returned
@@ -150,7 +152,7 @@ def _beyond_windows(
     for table in source.tables:
         unread[table.name].update(keys.referring_to_gone(source, table, warehouse))
     return [
-        Picked(table, sorted(found) if len(found) <= MOST_PICKED else None)
+        Picked(table, sorted(found) if len(found) * len(table.key) <= MOST_PICKED else None)
         for table in source.parents_first
         if (found := unread[table.name]) and not loads[table.name].is_absent
     ]
@@ -200,8 +202,8 @@ def _extract_delivered(
                 readings = files.read(source, url, files.known(source, warehouse), delivery)
             reflected = delivery.reflected()
             rename(source, reflected, warehouse)
-            for name, new in prepare(source, reflected, warehouse).items():
-                loads[name].new_columns = new
+            for name, prepared in prepare(source, reflected, warehouse).items():
+                loads[name].new_columns = prepared.new
             counted = window.rows_at_source(source, warehouse)
             resources = []
             for table in source.tables:
@@ -261,21 +263,24 @@ def _read_api(
 
 
 def _keep_unfit(
-    source: Source, table: Table, load: TableLoad, warehouse: Warehouse, *, picked: bool = False
+    source: Source, loads: dict[str, TableLoad], warehouse: Warehouse, *, is_second: bool = False
 ) -> None:
-    """Puts rows that raw cannot take into quarantine, and counts them. picked: rows of the table were read before."""
-    if load.is_absent:
-        return
-    load_ids = [arrival.load_id for arrival in load.arrivals if arrival.load_id]
-    keyed_rejects.replace(
-        source.name, table.name, table.key, load.unfit, load_ids, warehouse, has_all_keyless=not picked
-    )
-    load.rows_unfit = keyed_rejects.count(source.name, table.name, table.key, warehouse)
-    load.rows_rejected += len(load.unfit)
-    for row in load.unfit:
-        for reason in row.reasons:
-            load.unfit_reasons[reason] = load.unfit_reasons.get(reason, 0) + 1
-    load.unfit.clear()
+    """Puts rows that raw cannot take into quarantine, and counts them. is_second: not all rows without a key were read."""
+    waiting = keyed_rejects.tables(source.name, loads, warehouse)
+    for load in loads.values():
+        if load.is_absent or not (load.unfit or load.table in waiting):
+            continue
+        key = source.table(load.table).key
+        load_ids = [arrival.load_id for arrival in load.arrivals if arrival.load_id]
+        keyed_rejects.replace(
+            source.name, load.table, key, load.unfit, load_ids, warehouse, has_all_keyless=not is_second
+        )
+        load.rows_unfit = keyed_rejects.count(source.name, load.table, key, warehouse)
+        load.rows_rejected += len(load.unfit)
+        for row in load.unfit:
+            for reason in row.reasons:
+                load.unfit_reasons[reason] = load.unfit_reasons.get(reason, 0) + 1
+        load.unfit.clear()
 
 
 def _count(table: sa.Table, connection: sa.Connection) -> int:

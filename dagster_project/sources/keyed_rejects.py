@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 from psycopg import sql as pgsql
 
 from dagster_project.warehouse import Warehouse, schema
@@ -100,6 +101,19 @@ def keyed(cursor: psycopg.Cursor, source: str, table: str) -> str | None:
         [relation],
     ).fetchone()
     return relation if found else None
+
+
+def tables(source: str, names: Iterable[str], warehouse: Warehouse) -> set[str]:
+    """Those of a source's tables of which rows may wait."""
+    relations = {schema.rejects_table(source, name): name for name in names}
+    asked = sa.text(
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
+        "where c.relnamespace = to_regnamespace(:place) and c.relname = any(:names) "
+        "and a.attname = 'row_key' and not a.attisdropped"
+    )
+    with warehouse.begin() as connection:
+        found = connection.scalars(asked, {"place": schema.QUARANTINE, "names": list(relations)})
+        return {relations[name] for name in found}
 
 
 def forget_gone(cursor: psycopg.Cursor, source: str, table: str, key: Sequence[str]) -> None:

@@ -170,9 +170,8 @@ def referring_to_gone(source: Source, table: Table, warehouse: Warehouse) -> lis
 
 
 def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
-    """How many rows raw and quarantine hold together, tombstones apart."""
+    """How many rows raw and its gate's quarantine hold together, tombstones apart."""
     loaded = f'{schema.raw_schema(source.name)}."{table.name}"'
-    rejected = keyed_rejects.count(source.name, table.name, table.key, warehouse)
     held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
     with warehouse.begin() as connection:
         count = connection.scalar(sa.text(f"select count(*) from {loaded} where _deleted_at is null")) or 0
@@ -186,7 +185,7 @@ def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
                 )
                 or 0
             )
-    return count + rejected
+    return count
 
 
 def count_new(source: Source, table: Table, rows: Iterable[Sequence[Any]], warehouse: Warehouse) -> int:

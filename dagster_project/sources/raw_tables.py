@@ -48,8 +48,16 @@ class Held:
 Layout = dict[str, dict[str, Held]]  # by table and column
 
 
-def prepare(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, list[str]]:
-    """Makes raw as the source is now; answers the columns that are new to a table, by table.
+@dataclass(frozen=True)
+class Prepared:
+    """One table, ready for its load: the columns that are new to it, and whether its rows are to be read anew."""
+
+    new: list[str]
+    is_anew: bool = False
+
+
+def prepare(source: Source, reflected: Reflected, warehouse: Warehouse) -> dict[str, Prepared]:
+    """Makes raw as the source is now; answers what became of each table.
 
     Raises SourceError where a column is of another kind than raw's, or where a table has too many columns, and
     WarehouseLocked.
@@ -92,7 +100,7 @@ def refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> Non
         )
 
 
-def _prepare(source: Source, reflected: Reflected, connection: sa.Connection) -> dict[str, list[str]]:
+def _prepare(source: Source, reflected: Reflected, connection: sa.Connection) -> dict[str, Prepared]:
     raw, beside = schema.raw_schema(source.name), f"{schema.raw_schema(source.name)}_staging"
     for name in (raw, beside):
         if connection.scalar(sa.text("select to_regnamespace(:name)"), {"name": name}) is None:
@@ -127,8 +135,8 @@ def _fit(
     columns: Sequence[RawColumn],
     held: dict[str, Held] | None,
     connection: sa.Connection,
-) -> list[str]:
-    """Makes one table, or gives it what it lacks; the columns that are new to it."""
+) -> Prepared:
+    """Makes one table, or gives it what it lacks."""
     name = f'{schema.raw_schema(source.name)}."{table.name}"'
     required = {column: " not null" for column in table.key}
     lacking = [column for column in columns if held is None or column.name not in held]
@@ -141,20 +149,23 @@ def _fit(
             sa.text("delete from ops.extraction_watermarks where source = :source and table_name = :name"),
             {"source": source.name, "name": table.name},  # what was read of one that was dropped is read anew
         )
-        return []
+        return Prepared([], is_anew=True)
     changes = [f'add column "{column.name}" {column.ddl}' for column in lacking]
     changes += [f"add column {column} {kind}" for column, kind in OURS.items() if column not in held]
     retyped = []
+    is_anew = False
     for column in columns:
         before = held.get(column.name)
         if before and (change := _change(source, table, name, column, before, connection)):
             retyped.append(f'alter column "{column.name}" type {change}')
+            # What was no text of the server's own may have lost something: a zone, hours beyond 24.
+            is_anew = is_anew or column.is_written
     if changes or retyped:
         views = connection.scalars(sa.text(_VIEWS), {"table": name}).all() if retyped else []
         statements = [f"drop view if exists {view} cascade" for view in views]
         statements.append(f"alter table {name} {', '.join([*changes, *retyped])}")
         run_briefly(connection, statements, [name, *views])
-    return [column.name for column in lacking if column.expression is not None]
+    return Prepared([column.name for column in lacking if column.expression is not None], is_anew)
 
 
 def _refuse_too_many(

@@ -67,6 +67,18 @@ def drop(clean_warehouse: Warehouse, tmp_path: Path) -> Iterator[Drop]:
     assert left_behind(made.work) == []
 
 
+def test_a_column_that_an_earlier_rule_named_is_renamed_with_its_values(drop: Drop) -> None:
+    drop.put("spend/0901.csv", "day,campaign,cost,ИННКлиента,namex\n2026-09-01,a,10,7700000000,x\n")
+    drop.load()
+    with drop.warehouse.begin() as connection:
+        connection.exec_driver_sql("alter table raw_testdrop.spend rename inn_klienta to innklienta")
+    drop.put("spend/0902.csv", "day,campaign,cost,ИННКлиента,namex\n2026-09-02,a,10,7800000000,y\n")
+    assert drop.load()["spend"].new_columns == []
+    assert drop.ask("select inn_klienta, namex from raw_testdrop.spend order by 1") == [
+        ("7700000000", "x"), ("7800000000", "y"),
+    ]  # fmt: skip
+
+
 def test_only_new_and_changed_files_are_read(drop: Drop) -> None:
     first = drop.load()
     assert (first["spend"].rows_at_source, first["spend"].rows_loaded) == (2, 2)

@@ -118,19 +118,23 @@ def test_what_an_earlier_rule_named_is_renamed_once_and_stays_readable(erp: Shop
     erp.run_raw(
         'alter table raw_testshop.orders rename to "_orders_of_before"; '
         'alter table raw_testshop.klienty rename column dlt_id to "_dlt_id"; '
-        'create view public.reader as select "_dlt_id" as theirs from raw_testshop.klienty; '
+        'create view public.reader as select note as theirs from raw_testshop."_orders_of_before"; '
         "create table quarantine.testshop__klienty (row_key text, row jsonb not null); "
         """insert into quarantine.testshop__klienty values ('1', '{"id": 1, "_dlt_id": "kept"}')"""
     )
     erp.run("""alter table "Orders" rename to "_orders_of_before" """)
+    # A time with a zone, as it was read before: without.
+    erp.run("""alter table "Клиенты" add opens timetz default '09:00+03'""")
+    erp.run_raw("alter table raw_testshop.klienty add opens time default '09:00'")
     clients, orders = ERP.tables
     erp.source = replace(ERP, tables=(clients, replace(orders, name="_orders_of_before", at_source="")))
     erp.run_raw(
         "update ops.extraction_watermarks set table_name = '_orders_of_before' where table_name = 'orders'"
     )
     loads = {load.table: load for load in erp.extract().tables}
+    assert erp.raw("select distinct opens from raw_testshop.klienty") == [("09:00:00+03",)]
     assert (loads["orders_of_before"].rows_loaded < 10, loads["klienty"].new_columns) == (True, [])
-    assert erp.raw("select count(theirs) from public.reader") == [(20,)]
+    assert erp.raw("select count(theirs) from public.reader") == [(40,)]
     assert erp.raw("select row ->> 'dlt_id' from quarantine.testshop__klienty") == [("kept",)]
     assert erp.raw("select count(*), count(dlt_id) from raw_testshop.klienty") == [(20, 20)]
     assert erp.raw("select count(*) from raw_testshop.orders_of_before") == [(40,)]

@@ -144,6 +144,7 @@ REJECTED: dict[str, tuple[str, bytes, Rows, str]] = {
     "an overlong letter": ("a.csv", csv("1,Anna,2", b"2,\xc0\xaf,3"), ONE, "bytes"),
     "a surrogate": ("a.csv", csv("1,Anna,2", b"2,\xed\xa0\x80,3"), ONE, "bytes"),
     "a NUL character": ("a.csv", csv("1,Anna,2", b"2,Bo\x00ris,3"), ONE, "a NUL character"),
+    "a long key": ("a.csv", csv("1,Anna,2", "к" * 501 + ",Boris,3"), ONE, "a key of more than 1,000 bytes"),
     "a NUL in the key": ("a.csv", csv("1,Anna,2", b"2\x00,Boris,3"), ONE, "a NUL character"),
     "ten megabytes in a value": ("a.csv", csv("1,Anna,2", b"2," + b"x" * 10_000_000 + b",3"), ONE, "longer than"),
     "too long and quoted": ("a.csv", csv("1,Anna,2", b'2,"' + LONG + b'",3'), ONE, "longer than"),
