@@ -80,6 +80,8 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     )
     def gate(context: dg.AssetCheckExecutionContext, environment: Environment) -> dg.AssetCheckResult:
         with failing_clearly():
+            if suite.layer == "raw" and _was_never_read(environment.warehouse, suite.path[1]):
+                return _nothing_to_validate(suite)
             outcome = run_gate(
                 environment.warehouse,
                 suite,
@@ -97,6 +99,20 @@ def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
     return gate
 
 
+def _was_never_read(warehouse: Warehouse, source: str) -> bool:
+    is_on_hold = holding.EXTRACTION in holding.causes(warehouse).get(source, ())
+    return is_on_hold and source in holding.never_extracted(warehouse, [source])
+
+
+def _nothing_to_validate(suite: Suite) -> dg.AssetCheckResult:
+    """Of a source that is on hold and never came through; its extraction has said why."""
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{suite.path[1]} is on hold and never came through: there are no rows to validate",
+    )
+
+
 def _may_be_emptied(suite: Suite, environment: Environment) -> bool:
     named = f"{suite.layer}.{suite.table}" in environment.settings.tables_that_may_be_emptied
     return named or suite.path in tables_without_source()
@@ -105,26 +121,24 @@ def _may_be_emptied(suite: Suite, environment: Environment) -> bool:
 def _hold_or_release(
     warehouse: Warehouse, suite: Suite, outcome: GateOutcome, context: dg.AssetCheckExecutionContext
 ) -> bool:
-    """Whether a raw gate's failure holds its source back; where there is nothing to keep, it stops the run."""
+    """Whether a raw gate's failure puts its source on hold."""
     source, cause = suite.path[1], f"gate of {suite.table}"
     if outcome.status is not Status.FAILED:
         holding.release(warehouse, source, cause)
         return False
-    if not holding.can_be_held(warehouse, source):
-        return False
     reason = "; ".join(outcome.messages[:MESSAGES_SHOWN])
-    holding.hold(warehouse, source, cause, f"{reason}. Mend it at the source.", context.run.run_id)
+    holding.hold(warehouse, source, cause, f"{reason}. Fix it at the source.", context.run.run_id)
     return True
 
 
 def _every_source() -> dg.AssetChecksDefinition:
-    """After publishing: a source that was held back makes the run a failed one, so that somebody looks."""
+    """After publishing: a source on hold makes the run a failed one, so that an operator looks."""
 
     @dg.asset_check(
         asset=PUBLISHED,
         name=holding.EVERY_SOURCE,
         blocking=True,
-        description="No source is held back. Readers have all others anew, and of this one what they had.",
+        description="No source is on hold. Readers have all others anew, and of this one what they had.",
         pool="gates",
     )
     def every_source(environment: Environment) -> dg.AssetCheckResult:
@@ -134,14 +148,14 @@ def _every_source() -> dg.AssetChecksDefinition:
             passed=not lines,
             severity=dg.AssetCheckSeverity.ERROR,
             description="\n".join(lines) or "every source came through",
-            metadata={"sources_held_back": len(lines)},
+            metadata={"sources_on_hold": len(lines)},
         )
 
     return every_source
 
 
 def _result(outcome: GateOutcome, is_held: bool) -> dg.AssetCheckResult:
-    """A blocking check stops the run by its severity: that of a source held back does not."""
+    """A blocking check stops the run by its severity: that of a source on hold does not."""
     record = dg.TableRecord
     rules = [
         record(

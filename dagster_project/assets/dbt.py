@@ -20,9 +20,10 @@ from dagster_project.assets import OWNERS
 from dagster_project.assets.dbt_runner import stream
 from dagster_project.assets.failures import failing_clearly
 from dagster_project.assets.raw import raw_key
-from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, EXPECTATIONS_DIR, load_settings, source_contracts
 from dagster_project.errors import ConfigError
-from dagster_project.quality import holding, ledger
+from dagster_project.quality import holding, ledger, load_suites
+from dagster_project.quality.staged import ConformedTable, hold_faulty
 from dagster_project.resources import Environment, RefreshLock
 from dagster_project.warehouse import Warehouse, schema
 from dagster_project.warehouse.dbt import dbt_environment
@@ -108,13 +109,53 @@ def build_dbt_assets(layer: str) -> dg.AssetsDefinition:
             os.environ.update(
                 dbt_environment(warehouse, environment.settings), C360_DBT_APPLICATION=DBT_APPLICATION
             )
-            for event in stream(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR):
+            is_staging = layer == "staging"
+            spared: dict[str, list[str]] = {}
+            left_out = sources_without_rows(warehouse) if is_staging else []
+            for event in stream(
+                *(context, ARGUMENTS, LAYERS[layer], dbt_project(), manifest(), TRANSLATOR),
+                left_out=left_out,
+                spared=spared if is_staging else None,
+            ):
                 note_rebuilt(event, warehouse, layer)
                 yield _with_row_count(event, warehouse)
+            if is_staging:
+                tables = {source: _conformed_tables(source) for source in source_contracts()}
+                hold_faulty(warehouse, tables, spared, context.run_id, context.log.warning)
+                holding.raise_if_none_came_through(warehouse, list(source_contracts()))
             if layer == "intermediate":
                 holding.accept(warehouse)
 
     return layer_assets
+
+
+def sources_without_rows(warehouse: Warehouse) -> list[str]:
+    """The sources on hold that were never extracted: staging has no raw tables to read there."""
+    return sorted(holding.never_extracted(warehouse, source_contracts()) & set(holding.causes(warehouse)))
+
+
+def _conformed_tables(source: str) -> list[ConformedTable]:
+    """The conformed tables that `source` fills, as their models and suites declare them."""
+    suites = load_suites(EXPECTATIONS_DIR)
+    tables = []
+    for name in source_contracts()[source]:
+        node = conformed_nodes()[name]
+        suite = suites.get(("intermediate", name))
+        tables.append(
+            ConformedTable(
+                name,
+                key=tuple(node["config"]["meta"]["primary_key"]),
+                columns={column["name"]: column["data_type"] for column in node["columns"].values()},
+                required=tuple(
+                    column["name"]
+                    for column in node["columns"].values()
+                    if any(constraint["type"] == "not_null" for constraint in column["constraints"])
+                ),
+                amount=node["config"]["meta"].get("amount"),
+                rules=suite.row_rules if suite else (),
+            )
+        )
+    return tables
 
 
 def note_rebuilt(event: Any, warehouse: Warehouse, layer: str) -> None:

@@ -8,8 +8,10 @@ than the models take), and a dbt of its own outlives a killed run and writes on.
 """
 
 import queue
+import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,15 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
+from dagster_project.warehouse.failures import broken_by_words
+
 FAILURES_SHOWN = 5
 # The events that dagster-dbt turns into outputs and check results; NodeFinished tells why one failed.
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
 # What PostgreSQL adds below an error may quote a row.
 QUOTES_VALUES = ("DETAIL:", "CONTEXT:", "LINE ")
+# So do its words about a value that does not fit its type.
+QUOTED_VALUE = re.compile(r"(?<=[a-z]): \"[^\"]*\"$")
 
 
 def stream(
@@ -33,15 +39,22 @@ def stream(
     project: DbtProject,
     manifest: Mapping[str, Any],
     translator: DagsterDbtTranslator,
+    *,
+    left_out: Sequence[str] = (),
+    spared: dict[str, list[str]] | None = None,
 ) -> Iterator[Any]:
     """Runs dbt with `arguments` on what the step selects of `select`; yields outputs and check results as they come.
 
-    Raises dg.Failure that names each model or test that failed. Reads the environment as dbt itself does.
+    left_out: sources whose staging models are not built; what reads them neither. spared: takes, by source, what
+    failed in a source's own staging models, which does not fail the step then; without it everything does. Raises
+    dg.Failure that names each model or test that failed. Reads the environment as dbt itself does.
     """
     selection, indirect = get_subset_selection_for_context(
         context, manifest, select, None, None, translator, current_dbt_indirect_selection_env=None
     )
     command = [*arguments, *selection, *(["--indirect-selection", indirect] if indirect else [])]
+    if left_out:
+        command += ["--exclude", *(f"path:models/staging/{source}+" for source in left_out)]
     command += ["--project-dir", str(project.project_dir), "--profiles-dir", str(project.profiles_dir)]
     command += ["--quiet"]
     context.log.info("dbt %s", " ".join(command))
@@ -55,15 +68,46 @@ def stream(
                 yield output
         elif event["info"]["name"] == "NodeFinished":
             if event["data"]["run_result"]["status"] in ("error", "fail", "runtime error"):
-                failed.append(_words(event["data"]["run_result"], event["data"]["node_info"]))
+                words = _words(event["data"]["run_result"], event["data"]["node_info"])
+                source = _staged_source(event["data"]["node_info"])
+                if spared is None or source is None or broken_by_words(words):
+                    failed.append(words)
+                else:
+                    spared.setdefault(source, []).append(words)
         elif event["info"]["name"] == "Failed":
             failed.append(event["info"]["msg"])
+    if not failed and spared is not None:
+        # Dagster must see every output, those of sources on hold too, or it skips what is downstream.
+        for name, key in _in_order(context, missing):
+            source = key.path[1] if key.path[0] == "staging" and len(key.path) == 3 else None
+            if source is None or not (spared or left_out):
+                continue
+            missing.discard(name)
+            if source not in (*spared, *left_out):
+                spared[source] = [f"{key.path[2]} reads models of a source on hold"]
+            yield dg.Output(None, name, metadata={"on_hold": source})
     if not failed and missing:  # Dagster would skip what is downstream and call the run a success
         failed = [f"dbt did not build {', '.join(sorted(missing))}"]
     if failed:
         more = len(failed) - FAILURES_SHOWN
         shown = "\n".join(failed[:FAILURES_SHOWN]) + (f"\n… and {more} more" if more > 0 else "")
         raise dg.Failure(description=shown, allow_retries=False)
+
+
+def _in_order(context: dg.AssetExecutionContext, names: Collection[str]) -> list[tuple[str, dg.AssetKey]]:
+    """The outputs `names` with their keys, each after those that it depends on, as Dagster wants them."""
+    of_keys = {key: name for name, key in context.assets_def.keys_by_output_name.items() if name in names}
+    parents = context.assets_def.asset_deps
+    order = TopologicalSorter({key: parents[key] & set(of_keys) for key in sorted(of_keys)}).static_order()
+    return [(of_keys[key], key) for key in order]
+
+
+def _staged_source(node: Mapping[str, Any]) -> str | None:
+    """The source whose staging model `node` is; None for anything else."""
+    parts = Path(node["node_path"]).parts
+    return (
+        parts[1] if node["resource_type"] == "model" and parts[0] == "staging" and len(parts) == 3 else None
+    )
 
 
 def _events(command: Sequence[str], target: Path) -> Iterator[dict[str, Any]]:
@@ -101,4 +145,4 @@ def _words(result: Mapping[str, Any], node: Mapping[str, Any]) -> str:
 def _without_values(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines()]
     kept = [line for line in lines if line and not line.startswith(QUOTES_VALUES)]
-    return " ".join(line for line in kept if not line.startswith("compiled code at"))
+    return " ".join(QUOTED_VALUE.sub("", line) for line in kept if not line.startswith("compiled code at"))

@@ -83,10 +83,8 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                 tried_enough = context.retry_number >= RETRY_LOST_CONNECTION.max_retries
                 if isinstance(error, SourceUnavailable) and not tried_enough:
                     raise
-                if not holding.can_be_held(warehouse, source.name):
-                    raise
                 holding.hold(warehouse, source.name, holding.EXTRACTION, _words(error), context.run_id)
-                context.log.error(f"{source.name} is held back: {_words(error)}")
+                context.log.error(f"{source.name} is on hold: {_words(error)}")
                 yield from (_not_read(source, table, error) for table in source.tables)
                 return
             holding.release(warehouse, source.name, holding.EXTRACTION)
@@ -136,7 +134,7 @@ def _losses(load: TableLoad, found: Reconciliation) -> list[str]:
 
 
 def _settle(warehouse: Warehouse, source: Source, lost: list[str], run_id: str) -> None:
-    """A load that lost rows holds its source back. Raises SourceError where there is nothing to keep instead."""
+    """A load that lost rows puts its source on hold."""
     if not lost:
         holding.release(warehouse, source.name, holding.RECONCILIATION)
         return
@@ -145,8 +143,6 @@ def _settle(warehouse: Warehouse, source: Source, lost: list[str], run_id: str) 
         f"Run the refresh again. If it stays so, delete {source.name}'s rows from ops.extraction_watermarks "
         "(of files: ops.delivered_files): the next one reads it whole.",
     )
-    if not holding.can_be_held(warehouse, source.name):
-        raise error
     holding.hold(warehouse, source.name, holding.RECONCILIATION, _words(error), run_id)
 
 
@@ -155,14 +151,14 @@ def _not_read(source: Source, table: Table, error: C360Error) -> dg.MaterializeR
     key = raw_key(source.name, table.name)
     return dg.MaterializeResult(
         asset_key=key,
-        metadata={"held_back": dg.MetadataValue.text(_words(error))},
+        metadata={"on_hold": dg.MetadataValue.text(_words(error))},
         check_results=[
             dg.AssetCheckResult(
                 check_name=RECONCILED,
                 asset_key=key,
                 passed=False,
                 severity=dg.AssetCheckSeverity.ERROR,
-                description=f"The source is held back. {_words(error)}",
+                description=f"The source is on hold. {_words(error)}",
             )
         ],
     )

@@ -1,8 +1,8 @@
 """The gates between steps: Great Expectations suites run on a load, and a quarantine for bad rows.
 
 Belongs here: reading suites (suites.py), running one (gate.py, expect.py), moving bad rows out and back
-(quarantine.py), what a gate writes down (ledger.py), loads against their source (reconcile.py), sources held back
-(holding.py).
+(quarantine.py), what a gate writes down (ledger.py), loads against their source (reconcile.py), what a source gives
+the conformed tables (staged.py), sources on hold (holding.py).
 Does not belong here: the rules themselves (expectations/) and Dagster (checks.py turns an outcome into an
 asset check).
 """

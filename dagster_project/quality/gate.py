@@ -4,17 +4,20 @@ Belongs here: which rows are validated, the order (row rules, quarantine, checks
 Does not belong here: Great Expectations (expect.py), moving rows (quarantine.py), Dagster.
 """
 
+import csv
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from dagster_project.config import source_contracts
+from dagster_project.config import DBT_PROJECT_DIR, source_contracts
 from dagster_project.errors import GateError
 from dagster_project.quality import expect, ledger, quarantine
 from dagster_project.quality.expect import PLACE, RuleResult
@@ -24,6 +27,8 @@ from dagster_project.quality.suites import Expectation, Severity, Suite
 from dagster_project.warehouse import Warehouse
 
 FIGURES_SHOWN = 5
+# A name of a channel, a kind or a status; neither a telephone number nor an address nor a person's name in full.
+CONFIGURED_WORD = re.compile(r"(?!.*\d{5})\w[\w.:/-]{0,39}")
 # A table of so few rows may lose them all in an ordinary week.
 FEW_ROWS = 10
 
@@ -193,10 +198,22 @@ def _open(warehouse: Warehouse, suite: Suite, place: Place, run_id: str, batch: 
 
 
 def parameters() -> dict[str, Any]:
-    """What a suite's $PARAMETERs stand for: times in UTC, and the names of vars.sources."""
+    """What a suite's $PARAMETERs stand for: times in UTC, the names of vars.sources, the channels of the seed."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     tomorrow = now + timedelta(days=1)
-    return {"now": str(now), "tomorrow": str(tomorrow), "sources": sorted(source_contracts())}
+    return {
+        "now": str(now),
+        "tomorrow": str(tomorrow),
+        "sources": sorted(source_contracts()),
+        "channels": channels(),
+    }
+
+
+@lru_cache
+def channels() -> list[str]:
+    """The channels that reports know: the seed `channels`."""
+    with (DBT_PROJECT_DIR / "seeds" / "staging" / "channels.csv").open(encoding="utf-8", newline="") as file:
+        return [row["channel"] for row in csv.DictReader(file)]
 
 
 def _of_loads(loads: Iterable[str | None]) -> str:
@@ -372,10 +389,31 @@ def _row_result(run: _Run, result: RuleResult) -> CheckResult:
     of = run.rows + run.pending
     message = f"{run.table}.{expectation.column}: {bad} of {of} rows break '{expectation.rule}'"
     if bad:
-        message += f", moved to {run.place.quarantine}"
+        message += f"{_bad_values(run, expectation)}, moved to {run.place.quarantine}"
     return CheckResult(
         expectation.type, expectation.column, expectation.severity, not bad, False, of, bad, bad, message
     )
+
+
+def _bad_values(run: _Run, expectation: Expectation) -> str:
+    """Of a closed list, what stands in its place: words of a source's configuration, counted; else an empty text.
+
+    What does not look like such a word is counted and not shown: a source may put anything in a column.
+    """
+    column = expectation.kwargs.get("column")
+    if expectation.type != "expect_column_values_to_be_in_set" or column is None:
+        return ""
+    with ledger.transaction(run.warehouse, run.suite) as connection:
+        found = quarantine.values_of(connection, run.place, column, expectation.rule, run.run_id)
+    if not found:
+        return ""
+    shown = [
+        f"{source + ': ' if source else ''}"
+        f"{repr(value) if value and CONFIGURED_WORD.fullmatch(value) else 'another value'} {count:,}"
+        for source, value, count in found[:FIGURES_SHOWN]
+    ]
+    more = len(found) - len(shown)
+    return f" ({', '.join(shown)}{f' and {more} more values' if more else ''})"
 
 
 def _check_result(run: _Run, result: RuleResult) -> CheckResult:

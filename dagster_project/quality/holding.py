@@ -1,34 +1,52 @@
-"""Sources that are held back: what broke one stays out of the contracts, the others go on.
+"""Sources on hold: what is wrong with one stays out of the conformed tables, the others go on.
 
-Belongs here: ops.source_holds (why a source is held back), ops.source_states (up to when the contracts have read
-each source). Does not belong here: noticing that a source is broken (sources/, gate.py), and what the contracts
-do meanwhile: they keep the rows they had (dbt_project/macros/union_sources.sql).
+Belongs here: ops.source_holds (why a source is on hold), ops.source_states (when the conformed tables last read
+each source). Does not belong here: noticing that a source is broken (sources/, gate.py, staged.py), and what the
+conformed tables do meanwhile: they keep the rows they had (dbt_project/macros/union_sources.sql).
 """
+
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
+from dagster_project.errors import SourceError
 from dagster_project.warehouse import Warehouse
 
 EXTRACTION = "extraction"
 RECONCILIATION = "reconciliation"
-EVERY_SOURCE = "every_source"  # the check that says, after publishing, which sources are held back
+STAGED = "staging"
+EVERY_SOURCE = "every_source"  # the check that reports, after publishing, which sources are on hold
 
 
-def can_be_held(warehouse: Warehouse, source: str) -> bool:
-    """Whether the contracts have rows of `source` to keep: a source that never came through stops the refresh."""
+def causes(warehouse: Warehouse) -> dict[str, set[str]]:
+    """The sources on hold, each with its causes."""
+    found: dict[str, set[str]] = {}
     with warehouse.begin() as connection:
-        return bool(
-            connection.scalar(
-                sa.text("select exists (select from ops.source_reads where source = :source)"),
-                {"source": source},
-            )
-        )
+        for row in connection.execute(sa.text("select source, cause from ops.source_holds")):
+            found.setdefault(row.source, set()).add(row.cause)
+    return found
+
+
+def never_extracted(warehouse: Warehouse, sources: Iterable[str]) -> set[str]:
+    """Those of `sources` that no extraction ever read to its end: their raw tables may not exist."""
+    with warehouse.begin() as connection:
+        return set(sources) - set(connection.scalars(sa.text("select distinct source from ops.extractions")))
+
+
+def raise_if_none_came_through(warehouse: Warehouse, sources: Sequence[str]) -> None:
+    """Raises SourceError where every source is on hold and the conformed tables never read any of them."""
+    with warehouse.begin() as connection:
+        read = set(connection.scalars(sa.text("select source from ops.source_reads")))
+    if read & set(sources) or set(sources) - set(causes(warehouse)):
+        return
+    lines = held(warehouse, list(sources))
+    raise SourceError(f"No source came through. {' '.join(lines)}", "Fix them, and run the refresh again.")
 
 
 def hold(warehouse: Warehouse, source: str, cause: str, reason: str, run_id: str) -> None:
-    """Holds `source` back until `release` of the same cause; `since` stays that of the first time.
+    """Puts `source` on hold until `release` of the same cause; `since` stays that of the first time.
 
-    reason: a line for a person that names what to mend, without a value of a row.
+    reason: a line for a person that names what to fix, without a value of a row.
     """
     with warehouse.begin() as connection:
         connection.execute(
@@ -51,7 +69,7 @@ def release(warehouse: Warehouse, source: str, cause: str) -> None:
 
 
 def accept(warehouse: Warehouse) -> None:
-    """Says that the contracts, just built, hold each source as it was last extracted, but those held back."""
+    """Notes that the conformed tables, just built, have each source as it was last extracted, but those on hold."""
     with warehouse.begin() as connection:
         connection.execute(
             sa.text(
@@ -64,10 +82,11 @@ def accept(warehouse: Warehouse) -> None:
 
 
 def held(warehouse: Warehouse, sources: list[str]) -> list[str]:
-    """A line for each of `sources` that is held back: since when the readers have no news of it, and why."""
+    """A line for each of `sources` that is on hold: since when the readers have no news of it, and why."""
     with warehouse.begin() as connection:
         return [
-            f"{source} is kept as it was read on {at:%Y-%m-%d %H:%M} UTC: {reason}"
+            f"{source} {f'is kept as it was read on {at:%Y-%m-%d %H:%M} UTC' if at else 'never came through'}: "
+            f"{reason}"
             for source, at, reason in connection.execute(
                 sa.text(
                     "select source_system, refreshed_at at time zone 'UTC', held_reason from ops.source_states "

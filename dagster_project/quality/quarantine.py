@@ -167,6 +167,23 @@ def settle(
     return Moves(new=new, known=count(connection, place) - new, released=released + returned)
 
 
+def values_of(
+    connection: sa.Connection, place: Place, column: str, reason: str, run_id: str
+) -> list[tuple[str | None, str | None, int]]:
+    """What `column` is in the rows that `run_id` met in quarantine for `reason`: source, value and count.
+
+    The most frequent first. The source is null where the table has no source_system.
+    """
+    rows = connection.execute(
+        sa.text(
+            f"select row ->> 'source_system' as source, row ->> :column as value, count(*) as number from {place.quarantine} "
+            "where run_id = :run_id and :reason = any(reasons) group by 1, 2 order by 3 desc, 1, 2 limit 1000"
+        ),
+        {"column": column, "reason": reason, "run_id": run_id},
+    )
+    return [(row.source, row.value, row.number) for row in rows]
+
+
 def forget(connection: sa.Connection, schema: str, table: str, key: Sequence[str], keys_relation: str) -> int:
     """Drops quarantined rows of schema.table that their source no longer has; returns how many.
 

@@ -24,7 +24,7 @@ LAYERS = ("raw", "intermediate", "identity", "marts")
 # Only these layers have rows that can leave and come back; identity and marts stand or fall as a whole.
 QUARANTINED_LAYERS = ("raw", "intermediate")
 # What {"$PARAMETER": …} may name; gate.py gives the values.
-PARAMETERS = ("now", "tomorrow", "sources")
+PARAMETERS = ("now", "tomorrow", "sources", "channels")
 # Types that point at single rows: Great Expectations lists the rows that break them.
 ROW_RULE_PREFIXES = (
     "expect_column_values_to_",

@@ -1,4 +1,4 @@
-{#- Sources that are held back, as the gates and the extraction noted them in ops. -#}
+{#- Sources on hold, as the gates and the extraction noted them in ops. -#}
 
 {#- Their names; none where nothing was ever held. -#}
 {% macro held_sources() -%}
@@ -44,7 +44,7 @@ where source_system = '{{ source }}'
     {%- endfor %}
 {%- endmacro %}
 
-{#- Up to when the contracts have read each source, and since when and why one is held back. -#}
+{#- Up to when the contracts have read each source, and since when and why one is on hold. -#}
 {% macro source_states() -%}
 select source_system, refreshed_at, held_since, held_reason
 from {{ source('ops', 'source_states') }}

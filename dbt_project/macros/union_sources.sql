@@ -3,8 +3,8 @@ A contract: the union of `stg_<source>__<contract>` over the sources that `vars.
 
 The contract's columns and types are those of the calling model's YAML. A source's model may leave out
 a column that it cannot fill (it is null then); a column that the contract does not know is an error,
-for it would be lost without a word. A contract that no source fills is empty. A source that is held back
-keeps the rows that the contract had of it.
+for it would be lost without a word. A contract that no source fills is empty. A source on hold
+keeps the rows that the contract had of it: none where it never came through.
 -#}
 {% macro union_sources(contract) -%}
     {%- set held = held_sources() -%}

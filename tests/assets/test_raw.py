@@ -1,4 +1,4 @@
-"""The extraction's step: a source that breaks is held back, or stops the run where there is nothing to keep."""
+"""The extraction's step: a source that breaks is put on hold, a new one too."""
 
 from typing import ClassVar
 
@@ -40,7 +40,7 @@ def extracted() -> dg.ExecuteInProcessResult:
     )
 
 
-def test_a_broken_source_stops_the_run_only_where_there_is_nothing_to_keep(
+def test_a_broken_source_is_on_hold_whether_or_not_it_ever_came_through(
     clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A database that has none of the source's tables.
@@ -48,8 +48,10 @@ def test_a_broken_source_stops_the_run_only_where_there_is_nothing_to_keep(
     monkeypatch.setenv("C360_SOURCE_ASTERISK_URL", url)
     There.given = {"settings": settings, "warehouse": clean_warehouse}
     first = extracted()
-    assert not first.success
-    assert holding.held(clean_warehouse, [SOURCE.name]) == []
+    assert first.success
+    (line,) = holding.held(clean_warehouse, [SOURCE.name])
+    assert line.startswith("asterisk never came through: ") and "the source has no table cdr" in line
+    holding.release(clean_warehouse, SOURCE.name, holding.EXTRACTION)
 
     ledger.record_extraction(clean_warehouse, "run-1", SOURCE.name, None, [TableLoad("cdr")])
     holding.accept(clean_warehouse)

@@ -476,6 +476,25 @@ def test_a_source_that_is_held_back_keeps_what_the_contracts_had_of_it(built: Bu
     assert "Новая" in {row["family_name"] for row in rows(built, cards.format("suitecrm"))}
 
 
+def test_a_new_source_on_hold_that_has_no_models_yet_leaves_the_others_whole(built: Built, dbt: Dbt) -> None:
+    warehouse, _ = built
+    asked = "select source_system, count(*) as n from intermediate.customer_records group by 1 order by 1"
+    before = rows(built, asked)
+    holding.hold(warehouse, "chatwoot", holding.EXTRACTION, "It does not answer.", "run-2")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "delete from intermediate.customer_records where source_system = 'chatwoot'"
+        )
+        connection.exec_driver_sql("drop view staging.stg_chatwoot__customer_records cascade")
+    assert dbt("run", "--select", "customer_records").named("success") == {"customer_records"}
+    assert rows(built, asked) == [row for row in before if row["source_system"] != "chatwoot"]
+
+    holding.release(warehouse, "chatwoot", holding.EXTRACTION)
+    chosen = ("run", "--select", "path:models/staging/chatwoot", "customer_records")
+    assert dbt(*chosen).named("error", "skipped") == set()
+    assert rows(built, asked) == before
+
+
 def test_what_a_contract_loses_is_unexplained_unless_it_is_in_quarantine(built: Built, dbt: Dbt) -> None:
     warehouse, _ = built
     with warehouse.begin() as connection:

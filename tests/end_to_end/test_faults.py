@@ -263,7 +263,7 @@ def test_bad_rows_wait_in_quarantine_and_come_back_mended(company: Company) -> N
     )
     assert sorted(rows) == sorted(
         [
-            *((str(r), ["date_order is between 1990 and one day ahead"], True) for r in receipts),
+            *((str(r), ["date_order is between 1970 and one day ahead"], True) for r in receipts),
             (str(meta), ["an item's amount or quantity is a number"], True),
         ]
     )

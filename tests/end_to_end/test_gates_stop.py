@@ -46,7 +46,7 @@ def read(source, *_, **__):
     tables = [TableLoad(table.name, rows_at_source=0) for table in source.tables]
     return SimpleNamespace(source=source.name, load_id=None, tables=tables)
 
-def built(context, *_):
+def built(context, *_, **__):
     names = {key: name for name, key in context.assets_def.keys_by_output_name.items()}
     parents = context.assets_def.asset_deps
     for key in TopologicalSorter({key: parents[key] & set(names) for key in names}).static_order():

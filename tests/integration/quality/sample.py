@@ -122,7 +122,10 @@ def valid_row(table: str, columns: dict[str, str], suite: Suite | None) -> Row:
         kwargs, column = expectation.kwargs, expectation.column or ""
         if expectation.type.endswith("to_be_in_set"):
             values = kwargs["value_set"]
-            row[column] = "odoo" if values == {"$PARAMETER": "sources"} else values[0]
+            is_named = isinstance(values, dict)
+            row[column] = (
+                {"sources": "odoo", "channels": "phone"}[values["$PARAMETER"]] if is_named else values[0]
+            )
         elif expectation.type.endswith("match_regex"):
             condition = kwargs.get("row_condition")
             row |= {condition["column"]["name"]: "other"} if condition else {column: "a@b.ru"}

@@ -1,8 +1,9 @@
-"""Sources held back: who may be, since when, and why."""
+"""Sources on hold: since when, why, and when none came through at all."""
 
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.errors import SourceError
 from dagster_project.quality import holding
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.warehouse import Warehouse, ledger
@@ -25,10 +26,8 @@ def states(warehouse: Warehouse) -> dict[str, tuple]:
 def test_a_held_source_keeps_its_age_until_every_cause_is_gone(clean_warehouse: Warehouse) -> None:
     warehouse = clean_warehouse
     for source in SOURCES:
-        assert not holding.can_be_held(warehouse, source), "it never came through"
         read(warehouse, source, "run-1")
     holding.accept(warehouse)
-    assert all(holding.can_be_held(warehouse, source) for source in SOURCES)
     assert holding.held(warehouse, SOURCES) == []
     first = states(warehouse)
 
@@ -52,3 +51,27 @@ def test_a_held_source_keeps_its_age_until_every_cause_is_gone(clean_warehouse: 
     holding.accept(warehouse)
     assert states(warehouse)["odoo"][0] > first["odoo"][0]
     assert holding.held(warehouse, SOURCES) == []
+
+
+def test_a_new_source_on_hold_keeps_nobody_waiting_unless_no_source_came_through(
+    clean_warehouse: Warehouse,
+) -> None:
+    warehouse = clean_warehouse
+    holding.raise_if_none_came_through(warehouse, SOURCES)
+    holding.hold(warehouse, "odoo", holding.EXTRACTION, "Odoo does not answer.", "run-1")
+    assert holding.never_extracted(warehouse, SOURCES) == set(SOURCES)
+    holding.raise_if_none_came_through(warehouse, SOURCES)
+    assert holding.held(warehouse, SOURCES) == ["odoo never came through: Odoo does not answer."]
+    assert states(warehouse)["odoo"][0] is None
+
+    holding.hold(warehouse, "asterisk", holding.EXTRACTION, "Asterisk has no table cdr.", "run-1")
+    with pytest.raises(
+        SourceError, match=r"No source came through\. asterisk never came through: .*odoo never"
+    ):
+        holding.raise_if_none_came_through(warehouse, SOURCES)
+    read(warehouse, "asterisk", "run-1")
+    holding.release(warehouse, "asterisk", holding.EXTRACTION)
+    holding.accept(warehouse)
+    holding.hold(warehouse, "asterisk", holding.EXTRACTION, "Asterisk does not answer.", "run-2")
+    holding.raise_if_none_came_through(warehouse, SOURCES)
+    assert holding.never_extracted(warehouse, SOURCES) == {"odoo"}

@@ -307,3 +307,25 @@ def test_every_row_is_in_the_table_or_in_quarantine(
             bad = Counter(connection.scalars(sa.text(query)) if has_quarantine else [])
         assert good == Counter(k for k, date in newest.items() if date[:4] >= since)
         assert bad == Counter(k for k, date in newest.items() if date[:4] < since)
+
+
+def test_what_is_not_in_a_closed_list_is_counted_by_source_and_named_unless_it_may_be_personal(
+    clean_warehouse: Warehouse, make_suite: MakeSuite
+) -> None:
+    rule = check("expect_column_values_to_be_in_set", column="channel", value_set=["phone"])
+    suite = make_suite(
+        "intermediate/calls", rule | {"meta": {"row_rule": "channel is a known one"}}, key=["id"]
+    )
+    execute(
+        clean_warehouse,
+        "create table intermediate.calls (id text, source_system text, channel text); "
+        "insert into intermediate.calls values ('1', 'pbx', 'phone'), ('2', 'pbx', 'kiosk'), "
+        "('3', 'pbx', 'kiosk'), ('4', 'events', '+79161234567'), ('5', 'events', 'anna@example.ru')",
+    )
+    outcome = gate(clean_warehouse, suite)
+    assert (outcome.status, outcome.rows_quarantined) == (Status.WARNED, 4)
+    assert outcome.messages == (
+        "intermediate.calls.channel: 4 of 5 rows break 'channel is a known one' "
+        "(pbx: 'kiosk' 2, events: another value 1, events: another value 1), "
+        'moved to quarantine."calls"',
+    )

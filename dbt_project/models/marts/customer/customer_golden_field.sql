@@ -32,7 +32,8 @@ records as (
         nullif(btrim(cards.given_name), '') as given_name,
         nullif(btrim(cards.middle_name), '') as middle_name,
         nullif(btrim(cards.family_name), '') as family_name,
-        cards.gender,
+        -- A word that a source writes besides these two counts as not given, as in identity.
+        case when lower(cards.gender) in ('male', 'female') then lower(cards.gender) end as gender,
         -- What identity takes for no date of birth is none here; a year that it cannot read is none either.
         case
             when
