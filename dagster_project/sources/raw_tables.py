@@ -16,7 +16,7 @@ from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.raw_types import RawColumn, word_of
 from dagster_project.sources.reflect import Reflected
 from dagster_project.warehouse import Warehouse, schema
-from dagster_project.warehouse.locks import run_briefly
+from dagster_project.warehouse.locks import PATIENCE_S, run_briefly
 
 DELETED_AT, LOAD_ID = "_deleted_at", "_dlt_load_id"
 OURS = {DELETED_AT: "timestamp with time zone", LOAD_ID: "text"}
@@ -161,11 +161,25 @@ def _fit(
             # What was no text of the server's own may have lost something: a zone, hours beyond 24.
             is_anew = is_anew or column.is_written
     if changes or retyped:
-        views = connection.scalars(sa.text(_VIEWS), {"table": name}).all() if retyped else []
-        statements = [f"drop view if exists {view} cascade" for view in views]
-        statements.append(f"alter table {name} {', '.join([*changes, *retyped])}")
-        run_briefly(connection, statements, [name, *views])
+        alter(connection, name, changes, retyped)
     return Prepared([column.name for column in lacking if column.expression is not None], is_anew)
+
+
+def alter(
+    connection: sa.Connection,
+    name: str,
+    changes: Sequence[str],
+    retyped: Sequence[str] = (),
+    patience_s: float = PATIENCE_S,
+) -> None:
+    """Alters a raw table, without the views that read it where a type changes, as soon as nobody uses them.
+
+    Raises WarehouseLocked naming the sessions that do.
+    """
+    views = connection.scalars(sa.text(_VIEWS), {"table": name}).all() if retyped else []
+    statements = [f"drop view if exists {view} cascade" for view in views]
+    statements.append(f"alter table {name} {', '.join([*changes, *retyped])}")
+    run_briefly(connection, statements, [name, *views], patience_s)
 
 
 def _refuse_too_many(

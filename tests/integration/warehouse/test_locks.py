@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from dagster_project.errors import WarehouseLocked
 from dagster_project.identity import store
-from dagster_project.sources import widen
+from dagster_project.sources import raw_tables
 from dagster_project.warehouse import Warehouse
 
 
@@ -37,13 +37,13 @@ def test_a_raw_column_that_somebody_reads_is_not_widened_and_the_session_is_name
         pytest.raises(WarehouseLocked, match=r"raw_odoo\.t.*an idle psql"),
         clean_warehouse.begin() as connection,
     ):
-        widen.alter(connection, "raw_odoo.t", change, patience_s=0.5)
+        raw_tables.alter(connection, "raw_odoo.t", [], [change], patience_s=0.5)
     assert time.monotonic() - begun < 5
     assert reader.exec_driver_sql("select count(*) from staging.of_t").scalar_one() == 0
     reader.rollback()
 
     with clean_warehouse.begin() as connection:
-        widen.alter(connection, "raw_odoo.t", change)
+        raw_tables.alter(connection, "raw_odoo.t", [], [change])
         assert connection.scalar(sa.text("select to_regclass('staging.of_t')")) is None
 
 
