@@ -13,7 +13,7 @@
 
 {#-
 A translated text: JSON by language from Odoo 16 on (a custom field or an older release: text). In the language of
-the main company, else English, else the first that is filled. `alias` is what the query calls `relation`.
+the main company, else var company_language, else English, else the first that is filled. `alias` is what the query calls `relation`.
 -#}
 {% macro translated(relation, alias, column) -%}
     {%- do ref('stg_odoo__companies') -%}
@@ -22,7 +22,7 @@ the main company, else English, else the first that is filled. `alias` is what t
         {%- set language -%}
             (select language from {{ ref('stg_odoo__companies') }} where is_main)
         {%- endset -%}
-        {{ json_by_key(value, [language, "'en_US'"]) }}
+        {{ json_by_key(value, [language, "'" ~ var('company_language') ~ "'", "'en_US'"]) }}
     {%- else -%}
         {{ to_text(value) }}
     {%- endif -%}

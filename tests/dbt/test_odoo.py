@@ -174,7 +174,7 @@ def test_secrets_stay_at_the_source(built: Warehouse) -> None:
 def test_without_tills_loyalty_and_stock_everything_builds(
     built: Warehouse, dbt: Dbt, tmp_path: Path
 ) -> None:
-    """And costs as Odoo 18 has them, and no language that the company speaks."""
+    """And costs as Odoo 18 has them, and a company that does not say its language."""
     build(
         built,
         dbt,
@@ -189,7 +189,7 @@ def test_without_tills_loyalty_and_stock_everything_builds(
     assert ask(
         built,
         "select order_line_id, product_name, cost::int from intermediate.order_lines where order_id = 'odoo:sale:1' order by 1",
-    ) == [("odoo:sale_line:2", "Chair", 700), ("odoo:sale_line:3", "Доставка", None)]
+    ) == [("odoo:sale_line:2", "Стул", 700), ("odoo:sale_line:3", "Доставка", None)]
     assert ask(built, "select distinct fulfilment_channel, store_id from intermediate.orders") == [
         ("delivery", None)
     ]

@@ -28,9 +28,13 @@ select
     receipts.user_id,
     receipts.company_id,
     companies.company_name,
-    coalesce(currencies.name, companies.currency) as currency,
     case
-        when coalesce(journals.currency_id, companies.currency_id) = companies.currency_id then 1
+        when journals.currency_id is not null then currencies.name
+        when companies.company_id is null then '{{ var("company_currency") }}'
+        else companies.currency
+    end as currency,
+    case
+        when journals.currency_id is null or journals.currency_id = companies.currency_id then 1
         else receipts.currency_rate
     end as cost_rate,
     round({{ to_amount('receipts.amount_total') }}, 4) as amount_total,

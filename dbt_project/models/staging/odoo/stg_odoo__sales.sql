@@ -58,7 +58,11 @@ select
     sales.company_id,
     companies.company_name,
     -- An order whose currency is not known has none, rather than the company's.
-    case when sales.currency_id is null then companies.currency else currencies.name end as currency,
+    case
+        when sales.currency_id is not null then currencies.name
+        when companies.company_id is null then '{{ var("company_currency") }}'
+        else companies.currency
+    end as currency,
     round({{ to_amount('sales.amount_total') }}, 4) as amount_total,
     round({{ to_amount('sales.amount_tax') }}, 4) as amount_tax,
     coalesce(lines.amount_returned, 0) as amount_returned,
