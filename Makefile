@@ -52,10 +52,11 @@ format: install ## puts the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## the benchmarks' figures, side by side with peers; SETS=, SIZES=, ROWS= for less
+bench: install ## the benchmarks' figures, side by side with peers; SETS=, SIZES=, ROWS=, COMPANIES= for less
 	$(BIN)/python -m benchmarks.linkage $(if $(SETS),--sets $(SETS))
 	$(BIN)/python -m benchmarks.linkage.scale $(if $(SIZES),--sizes $(SIZES))
 	$(BIN)/python -m benchmarks.extraction $(if $(ROWS),--rows $(ROWS))
+	$(BIN)/python -m benchmarks.gates $(if $(COMPANIES),--sizes $(COMPANIES))
 
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11
 

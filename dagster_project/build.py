@@ -37,15 +37,15 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
         "refresh_lock": RefreshLock(environment=environment),
         **(overrides or {}),
     }
-    gates = build_gates()
+    assets = [
+        *map(build_raw_assets, load_sources()),
+        *map(build_dbt_assets, LAYERS),
+        train_for_new_sources,
+        resolve_identities,
+    ]
+    gates = build_gates(assets)
     return dg.Definitions(
-        assets=[
-            *map(build_raw_assets, load_sources()),
-            *map(build_dbt_assets, LAYERS),
-            train_for_new_sources,
-            resolve_identities,
-            build_published_asset(gated_assets(gates)),
-        ],
+        assets=[*assets, build_published_asset(gated_assets(gates))],
         asset_checks=gates,
         jobs=[daily_refresh_job, model_training_job],
         schedules=build_schedules(load_settings()),

@@ -1,10 +1,11 @@
-"""The gates as Dagster asset checks: one blocking check a suite.
+"""The gates as Dagster asset checks: one blocking check a suite, one step for the gates of all that one step makes.
 
 Belongs here: a gate's outcome as Dagster shows it. Does not belong here: judging (quality/), the rules
 (expectations/).
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import dagster as dg
@@ -19,6 +20,8 @@ from dagster_project.resources import Environment
 from dagster_project.warehouse import Warehouse
 
 MESSAGES_SHOWN = 20
+GATE = "gate"
+STEP_SUFFIX = "_gates"  # of the name of a step that runs gates
 
 
 @lru_cache
@@ -41,15 +44,24 @@ def tables_without_source() -> frozenset[tuple[str, ...]]:
     return frozenset(idle)
 
 
-def build_gates() -> list[dg.AssetChecksDefinition]:
-    """A gate for every suite below expectations/, but those of sources that vars.sources does not name."""
-    suites = load_suites(EXPECTATIONS_DIR)
+def build_gates(makers: Iterable[dg.AssetsDefinition]) -> list[dg.AssetChecksDefinition]:
+    """A gate for every suite below expectations/, but those of sources that vars.sources does not name.
+
+    The gates of what one of `makers` makes are one step. Raises ConfigError for a suite of a table that none makes.
+    """
+    maker_of = {key: maker for maker in makers for key in maker.keys}
+    suites: dict[str, dict[dg.AssetKey, Suite]] = defaultdict(dict)
+    for suite in load_suites(EXPECTATIONS_DIR).values():
+        if suite.layer == "raw" and suite.path[1] not in source_contracts():
+            continue
+        key = _asset_of(suite)
+        if key not in maker_of:
+            raise ConfigError(
+                f"{suite.file} judges a table that no step makes.", "Remove or rename the suite."
+            )
+        suites[maker_of[key].op.name][key] = suite
     return [
-        *(
-            _gate(suite, _asset_of(suite))
-            for suite in suites.values()
-            if suite.layer != "raw" or suite.path[1] in source_contracts()
-        ),
+        *(_gates(f"{maker}{STEP_SUFFIX}", of_tables) for maker, of_tables in suites.items()),
         _every_source(),
     ]
 
@@ -70,33 +82,48 @@ def _asset_of(suite: Suite) -> dg.AssetKey:
     return asset_key(node)
 
 
-def _gate(suite: Suite, key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=key,
-        name="gate",
-        blocking=True,
-        description=_description(suite),
+def _gates(step: str, suites: Mapping[dg.AssetKey, Suite]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=step,
+        specs=[
+            dg.AssetCheckSpec(GATE, asset=key, blocking=True, description=_description(suite))
+            for key, suite in suites.items()
+        ],
+        can_subset=True,
         pool="gates",
     )
-    def gate(context: dg.AssetCheckExecutionContext, environment: Environment) -> dg.AssetCheckResult:
+    def gates(
+        context: dg.AssetCheckExecutionContext, environment: Environment
+    ) -> Iterator[dg.AssetCheckResult]:
         with failing_clearly():
-            if suite.layer == "raw" and _was_never_read(environment.warehouse, suite.path[1]):
-                return _nothing_to_validate(suite)
-            outcome = run_gate(
-                environment.warehouse,
-                suite,
-                run_id=context.run.run_id,
-                may_be_emptied=_may_be_emptied(suite, environment),
-            )
-            is_held = suite.layer == "raw" and _hold_or_release(
-                environment.warehouse, suite, outcome, context
-            )
-        say = context.log.info if outcome.status is Status.PASSED else context.log.warning
-        for message in outcome.messages:
-            say(message)
-        return _result(outcome, is_held)
+            warehouse = environment.warehouse
+            may_be_emptied = environment.settings.tables_that_may_be_emptied
+        for key, suite in suites.items():
+            if dg.AssetCheckKey(key, GATE) in context.selected_asset_check_keys:
+                is_emptied = f"{suite.layer}.{suite.table}" in may_be_emptied
+                yield _gate(
+                    suite, key, warehouse, is_emptied or suite.path in tables_without_source(), context
+                )
 
-    return gate
+    return gates
+
+
+def _gate(
+    suite: Suite,
+    key: dg.AssetKey,
+    warehouse: Warehouse,
+    may_be_emptied: bool,
+    context: dg.AssetCheckExecutionContext,
+) -> dg.AssetCheckResult:
+    with failing_clearly():
+        if suite.layer == "raw" and _was_never_read(warehouse, suite.path[1]):
+            return _nothing_to_validate(suite, key)
+        outcome = run_gate(warehouse, suite, run_id=context.run.run_id, may_be_emptied=may_be_emptied)
+        is_held = suite.layer == "raw" and _hold_or_release(warehouse, suite, outcome, context)
+    say = context.log.info if outcome.status is Status.PASSED else context.log.warning
+    for message in outcome.messages:
+        say(message)
+    return _result(outcome, key, is_held)
 
 
 def _was_never_read(warehouse: Warehouse, source: str) -> bool:
@@ -104,18 +131,15 @@ def _was_never_read(warehouse: Warehouse, source: str) -> bool:
     return is_on_hold and source in holding.never_extracted(warehouse, [source])
 
 
-def _nothing_to_validate(suite: Suite) -> dg.AssetCheckResult:
+def _nothing_to_validate(suite: Suite, key: dg.AssetKey) -> dg.AssetCheckResult:
     """Of a source that is on hold and never came through; its extraction has said why."""
     return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=GATE,
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{suite.path[1]} is on hold and never came through: there are no rows to validate",
     )
-
-
-def _may_be_emptied(suite: Suite, environment: Environment) -> bool:
-    named = f"{suite.layer}.{suite.table}" in environment.settings.tables_that_may_be_emptied
-    return named or suite.path in tables_without_source()
 
 
 def _hold_or_release(
@@ -154,7 +178,7 @@ def _every_source() -> dg.AssetChecksDefinition:
     return every_source
 
 
-def _result(outcome: GateOutcome, is_held: bool) -> dg.AssetCheckResult:
+def _result(outcome: GateOutcome, key: dg.AssetKey, is_held: bool) -> dg.AssetCheckResult:
     """A blocking check stops the run by its severity: that of a source on hold does not."""
     record = dg.TableRecord
     rules = [
@@ -171,6 +195,8 @@ def _result(outcome: GateOutcome, is_held: bool) -> dg.AssetCheckResult:
         for result in outcome.results
     ]
     return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=GATE,
         passed=outcome.status is Status.PASSED,
         severity=dg.AssetCheckSeverity.ERROR
         if outcome.status is Status.FAILED and not is_held

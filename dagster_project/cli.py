@@ -74,7 +74,7 @@ def refresh() -> None:
 
         def listen(event: str, step: Step, done: int, total: int) -> None:
             progress.update(task, total=total, completed=done, description=step.name)
-            if event == "done" and not step.name.endswith("_gate"):
+            if event == "done" and not step.runs_gates:
                 mark = ("✗", "red") if step.failed else ("✓", "green")
                 progress.console.print(Text.assemble(mark, f" {step.name:<24} {step.seconds:6.1f} s"))
 

@@ -27,6 +27,7 @@ class History(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, sa.Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -38,6 +39,12 @@ class History(SqliteEventLogStorage):
         # Dagster's own tools, as `dg check defs`, start without a home, and then keep nothing.
         home = os.environ.get("DAGSTER_HOME") or tempfile.mkdtemp(prefix="c360-dagster-")
         return cls(str(Path(home) / FOLDER), inst_data)
+
+    def has_table(self, table_name: str) -> bool:
+        # Asked at each event of a check, each time with a connection of its own. A table that is there stays there.
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:

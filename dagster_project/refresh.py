@@ -18,6 +18,7 @@ from typing import TextIO
 
 import dagster as dg
 
+from dagster_project.checks import STEP_SUFFIX
 from dagster_project.config import PROJECT_ROOT, Settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.jobs import daily_refresh_job
@@ -33,6 +34,10 @@ class Step:
     name: str
     seconds: float = 0.0
     failed: str | None = None
+
+    @property
+    def runs_gates(self) -> bool:
+        return self.name.endswith(STEP_SUFFIX)
 
 
 @dataclass
@@ -164,9 +169,8 @@ class _Watch:
                 data = event.step_failure_data
                 failure = data.user_failure_data
                 stopped = self._stopped.pop(step.name, None)
-                if failure is None and stopped is not None:
-                    self.blocked += stopped
-                else:
+                self.blocked += stopped or []
+                if failure is not None or stopped is None:
                     step.failed = (failure.description if failure else None) or _words(data.error)
             self.steps.append(step)
             self.listen("done", step, len(self.steps), self.total)

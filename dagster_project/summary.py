@@ -70,7 +70,7 @@ def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreem
     parts: list[RenderableType] = [_sources_table(figures), _layers_table(figures), _gates_table(figures)]
     if figures.identity:
         parts.append(_identity_text(figures, agreement))
-    parts.append(_steps_table(outcome))
+    parts.append(_steps_table(outcome, figures))
     parts.append(
         Text("\nEvery source row is accounted for, from source to mart or quarantine.", style="green")
     )
@@ -364,13 +364,14 @@ def _identity_text(figures: Figures, agreement: Agreement | None) -> Text:
     return text
 
 
-def _steps_table(outcome: Outcome) -> Table:
+def _steps_table(outcome: Outcome, figures: Figures) -> Table:
     table = _table("\nSeconds per step", "", "s", "")
-    gates = [step for step in outcome.steps if step.name.endswith("_gate")]
+    gates = [step for step in outcome.steps if step.runs_gates]
     steps = [step for step in outcome.steps if step not in gates]
     shown = [(step.name, step.seconds) for step in steps]
     if gates:
-        shown.append((f"gates ({len(gates)})", sum(step.seconds for step in gates)))
+        tables = sum(layer["tables"] for layer in figures.gates.values())
+        shown.append((f"gates ({tables})", sum(step.seconds for step in gates)))
     longest = max((seconds for _, seconds in shown), default=1) or 1
     for name, seconds in shown:
         table.add_row(name, f"{seconds:.1f}", Text("█" * round(24 * seconds / longest), style="blue"))

@@ -67,6 +67,15 @@ def test_every_table_has_a_blocking_gate(graph) -> None:
             assert graph.get(check).blocking, check
 
 
+def test_the_gates_of_what_one_step_makes_are_one_step(definitions: dg.Definitions) -> None:
+    """A step costs more than many a gate; those of a source are run together, and can still be run alone."""
+    steps = {gates.op.name: gates for gates in definitions.asset_checks or ()}  # type: ignore[union-attr]
+    odoo = steps["extract_odoo_gates"]
+    assert {key.asset_key.path[1] for key in odoo.check_keys} == {"odoo"}
+    assert len(odoo.check_keys) > 10 and odoo.can_subset
+    assert {"dbt_intermediate_gates", "resolve_identities_gates", "dbt_marts_gates"} <= set(steps)
+
+
 def test_publishing_waits_for_the_gate_of_every_suite(graph) -> None:
     """A suite of a table that nothing reads must stop publishing too."""
     waits_for = graph.get(PUBLISHED).parent_keys
@@ -91,11 +100,11 @@ def test_every_declared_table_is_an_asset(graph) -> None:
 def test_a_source_that_is_not_listed_lies_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     assert staging(["odoo"]) == "path:seeds path:models/staging/odoo"
     monkeypatch.setattr(checks, "source_contracts", lambda: {"odoo": []})
+    graph = build_defs().resolve_asset_graph()
     gates = {
         check.asset_key.path[1]
-        for gate in checks.build_gates()
-        for check in gate.check_specs
-        if check.asset_key.path[0] == "raw"
+        for check in graph.asset_check_keys
+        if check.name == "gate" and check.asset_key.path[0] == "raw"
     }
     assert gates == {"odoo"}
 

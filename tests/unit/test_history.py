@@ -1,6 +1,7 @@
 """Dagster's event log: what is written through files kept open is what Dagster's own storage reads."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -41,6 +42,28 @@ def test_the_log_is_dagster_s_own_and_few_files_stay_open(
         instance.event_log_storage.wipe()
         assert not instance.event_log_storage.get_all_run_ids()
         assert empty_job.execute_in_process(instance=instance).success
+
+
+def test_a_check_s_event_looks_for_a_table_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    shutil.copy(PROJECT_ROOT / "dagster.yaml", tmp_path)
+    asked: list[str] = []
+    look = SqliteEventLogStorage.has_table
+    monkeypatch.setattr(
+        SqliteEventLogStorage, "has_table", lambda self, name: asked.append(name) or look(self, name)
+    )
+
+    @dg.asset
+    def table() -> None: ...
+
+    @dg.multi_asset_check(specs=[dg.AssetCheckSpec(f"gate_{n}", asset="table") for n in range(3)])
+    def gates() -> Iterator[dg.AssetCheckResult]:
+        for n in range(3):
+            yield dg.AssetCheckResult(check_name=f"gate_{n}", passed=True)
+
+    with dg.DagsterInstance.get() as instance:
+        assert dg.materialize([table, gates], instance=instance).success
+    assert asked and len(asked) == len(set(asked))
 
 
 def test_dagster_s_own_tools_need_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
