@@ -21,7 +21,8 @@ with reasons as (
     where companies._deleted_at is null
 ),
 
-first_reasons as (
+-- Made once a query: PostgreSQL does not see how few they are, and read all partners again for each line.
+first_reasons as materialized (
     select partner_id, {{ first_by('reason', 'priority') }} as reason
     from reasons
     where reason is not null
