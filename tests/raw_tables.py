@@ -29,12 +29,12 @@ def _lacking(source: str, made: str) -> list[str]:
         found = re.search(rf"create table {table.name} \((.*?)\n\);", made, re.DOTALL)
         if found is None:
             names = dict.fromkeys((*table.required_columns, *table.optional))
-            columns = ", ".join(f"{name} {declared_column(table, name).ddl}" for name in names)
+            columns = ", ".join(f'"{name}" {declared_column(table, name).ddl}' for name in names)
             statements.append(f"create table {table.name} ({columns});\n")
             continue
-        names = set(re.findall(r"^ +(\w+)", found[1], re.MULTILINE))
+        names = set(re.findall(r'^ +"?(\w+)', found[1], re.MULTILINE))
         for name in table.optional:
             if name not in names:
                 kind = declared_column(table, name).ddl
-                statements.append(f"alter table {table.name} add {name} {kind};\n")
+                statements.append(f'alter table {table.name} add "{name}" {kind};\n')
     return statements

@@ -102,6 +102,11 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                 lost += [f"{load.table}: {line}" for line in _losses(load, found)]
                 for reason, count in load.unfit_reasons.items():
                     context.log.warning(f"{source.name}.{load.table}: {count:,} rows in quarantine: {reason}")
+                if load.rows_repeated:
+                    context.log.warning(
+                        f"{source.name}.{load.table} has no key at the source, and {load.rows_repeated:,} of its "
+                        "rows are equal to another one: both are counted as one."
+                    )
                 for refused in load.refused:
                     context.log.warning(f"{source.name}.{load.table}: refused {refused}")
                 yield dg.MaterializeResult(
@@ -206,6 +211,8 @@ def _metadata(load: TableLoad) -> dict[str, dg.MetadataValue]:
     if load.unfit_reasons:
         reasons = "\n".join(f"{count:,}: {reason}" for reason, count in load.unfit_reasons.items())
         metadata["why_unfit"] = dg.MetadataValue.text(reasons)
+    if load.rows_repeated:
+        metadata["rows_equal_to_another"] = dg.MetadataValue.int(load.rows_repeated)
     if load.refused:
         metadata["refused"] = dg.MetadataValue.text("\n".join(load.refused))
     if load.watermark_to:

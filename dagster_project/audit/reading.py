@@ -98,6 +98,8 @@ class _Database:
         if table.name in self._tables.absent:
             return Extent(0)
         known = self._tables[table.name]
+        if self._tables.source:
+            table = self._tables.source.table(table.name)
         with self._engine.connect() as connection:
             if table.watermark is None:
                 return Extent(connection.scalar(sa.select(count).select_from(known)) or 0)

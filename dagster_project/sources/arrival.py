@@ -101,6 +101,7 @@ class TableLoad:
 
     rows_rejected could not even be rows; rows_unfit: those of a database that wait, of this refresh or before, and
     unfit_reasons why those of this one do, with how many;
+    rows_repeated: those of a table without a key that are equal to another one: both are one here;
     refused says which files could not be read, and why. is_absent: the source
     has no such table.
     """
@@ -121,6 +122,7 @@ class TableLoad:
     arrivals: list[Arrival] = field(default_factory=list)
     rows_unfit: int = 0
     unfit_reasons: dict[str, int] = field(default_factory=dict)
+    rows_repeated: int = 0
     unfit: list[Unfit] = field(default_factory=list, repr=False, compare=False)
 
     @property

@@ -1,14 +1,16 @@
-"""Asterisk (MySQL, MariaDB): call detail records and the queues' log.
+"""Asterisk (MySQL, MariaDB), as it is and as FreePBX and Issabel have it: call detail records and the queues' log.
 
-Times are the server's local time (C360_SOURCE_ASTERISK_TIME_ZONE). A row lands at hang-up, so the
-watermark is `end`; logs are rotated, so rows that leave the source stay here.
+Times are the server's local time (C360_SOURCE_ASTERISK_TIME_ZONE). A row lands at hang-up, so the watermark is `end`.
+FreePBX and Issabel have `calldate` in place of `start`, `answer` and `end`, no key, and often no `sequence` and no
+queue_log. Logs are rotated, so rows that leave the source stay here.
 """
 
 from datetime import timedelta
 
 from dagster_project.sources.declaration import Source, Table, columns
 
-# The longest call whose rows may land after those of later ones.
+# The longest call whose rows may land after those of later ones: FreePBX's watermark is when a call began. What lands
+# later yet is found by the count of rows.
 LONGEST_CALL = timedelta(hours=6)
 
 SOURCE = Source(
@@ -19,11 +21,19 @@ SOURCE = Source(
         Table(
             "cdr",
             key=("uniqueid", "sequence"),
-            watermark="end",
-            look_back=LONGEST_CALL,
-            needs=columns(
-                "src dst dcontext clid channel dstchannel lastapp start answer duration billsec disposition linkedid"
+            # What is settled at hang-up: recordings and remarks come later.
+            digest_of=columns(
+                "start uniqueid linkedid channel dstchannel src dst dcontext lastapp duration billsec disposition"
             ),
+            watermark="end",
+            watermark_else="start",
+            look_back=LONGEST_CALL,
+            rename={"calldate": "start"},
+            needs=columns(
+                "src dst dcontext clid channel dstchannel lastapp start duration billsec disposition"
+            ),
+            optional=columns("answer end linkedid accountcode lastdata did cnum outbound_cnum"),
+            types={"answer": "time", "end": "time"},
             deletes="kept",
         ),
         Table(
@@ -32,7 +42,9 @@ SOURCE = Source(
             watermark="time",
             look_back=LONGEST_CALL,
             needs=columns("callid queuename agent event data1 data2 data3 data4 data5"),
+            types={"id": "integer", "time": "time"},
             deletes="kept",
+            is_optional=True,
         ),
     ),
 )

@@ -184,6 +184,9 @@ class Table:
     is_optional  a table of a database that some installations lack (a module): it is empty there
     rename     a column as the source calls it → as it is called here, where the rule would give two of them one name
     at_source  the table's name in the database, where `name` is another
+    watermark_else  the watermark of installations that lack the column `watermark`
+    digest_of  columns that tell rows apart where the source keeps no key: of a row whose key lacks a part (null,
+               empty, 0, no such column) the key's last column, a number, is a digest of them. Equal rows are one
     """
 
     __pydantic_config__ = STRICT
@@ -207,6 +210,8 @@ class Table:
     is_optional: bool = field(default=False, repr=False)
     rename: Mapping[str, str] = field(default_factory=dict, repr=False)
     at_source: str = field(default="", repr=False)
+    watermark_else: str | None = field(default=None, repr=False)
+    digest_of: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self._normalise()
@@ -245,6 +250,16 @@ class Table:
                 f"Table {self.name}: types or is_optional, and no database.",
                 "Files have `files.types`; files and APIs without rows are empty anyway. Take them out.",
             )
+        if self.medium != "database" and (self.watermark_else or self.digest_of):
+            raise ConfigError(
+                f"Table {self.name}: watermark_else or digest_of, and no database.",
+                "Files have `files.hash_as`. Take them out.",
+            )
+        if self.watermark_else and not self.watermark:
+            raise ConfigError(
+                f"Table {self.name}: watermark_else without a watermark.",
+                "Name the usual one as `watermark`.",
+            )
         if unknown := sorted(self.types.keys() - {*self.required_columns, *self.optional}):
             raise ConfigError(
                 f"Table {self.name}: types names {', '.join(unknown)}, which the table does not.",
@@ -255,9 +270,9 @@ class Table:
         _set(self, "at_source", self.at_source or self.name)
         _set(self, "name", normalise(self.name))
         _set(self, "rename", {theirs: normalise(ours) for theirs, ours in self.rename.items()})
-        for columns in ("key", "needs", "optional"):
+        for columns in ("key", "needs", "optional", "digest_of"):
             _set(self, columns, tuple(map(self.called, getattr(self, columns))))
-        for column in ("watermark", "amount"):
+        for column in ("watermark", "watermark_else", "amount"):
             name = getattr(self, column)
             _set(self, column, name and self.called(name))
         refers = {self.called(column): normalise(table) for column, table in self.refers.items()}

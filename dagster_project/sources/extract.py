@@ -75,6 +75,7 @@ def extract(
     engine = source_engine(place)
     try:
         reflected = reflect(source, engine)
+        source = reflected.source or source
         rename(source, reflected, warehouse)
         windows = window.windows(source, reflected, warehouse)
         loads = {
@@ -140,9 +141,11 @@ def _beyond_windows(
     unread: dict[str, set[tuple]] = {table.name: set() for table in source.tables}
     for table in source.tables:
         load = loads[table.name]
-        if table.deletes == "compared" or load.rows_at_source > load.rows_unfit + keys.count_held(
-            source, table, warehouse
-        ):
+        held = load.rows_unfit + keys.count_held(source, table, warehouse)
+        if load.rows_at_source > held and table.name in reflected.digested:
+            distinct = keys.count_distinct(table, reflected, connection)
+            load.rows_repeated, load.rows_at_source = load.rows_at_source - distinct, distinct
+        if table.deletes == "compared" or load.rows_at_source > held:
             rows = () if load.is_absent else keys.at_source(table, reflected, connection)
             compared = keys.compare(source, table, rows, warehouse, on_keys)
             load.tombstones, load.returned = compared.gone, compared.returned

@@ -36,6 +36,8 @@ def refuse_duplicates(
     columns = [reflected[table.name].c[name] for name in table.key]
     there = map(sa.not_, reflected.keyless(table))
     twice = sa.select(*columns).where(*there).group_by(*columns).having(sa.func.count() > 1)
+    if table.name in reflected.digested:
+        twice = twice.where(columns[-1] >= 0)  # equal rows are one
     if (where := window.where(source, reflected)) is not None:
         twice = twice.where(where)
     count = connection.scalar(sa.select(sa.func.count()).select_from(twice.subquery()))
@@ -47,6 +49,24 @@ def refuse_duplicates(
             "nothing of it was loaded.",
             f"Fix them at the source: select {key} from {name} group by {key} having count(*) > 1.",
         )
+
+
+def repeated(
+    table: Table, reflected: Reflected, where: sa.ColumnElement[bool] | None, connection: sa.Connection
+) -> list[tuple[Any, ...]]:
+    """The keys that several rows of a table without a key share, for they are equal."""
+    if table.name not in reflected.digested:
+        return []
+    columns = [reflected[table.name].c[name] for name in table.key]
+    asked = sa.select(*columns).where(columns[-1] < 0).group_by(*columns).having(sa.func.count() > 1)
+    found = connection.execute(asked if where is None else asked.where(where))
+    return [tuple(row) for row in found]
+
+
+def count_distinct(table: Table, reflected: Reflected, connection: sa.Connection) -> int:
+    """How many keys a table of the source has."""
+    distinct = sa.select(*(reflected[table.name].c[name] for name in table.key)).distinct()
+    return connection.scalar(sa.select(sa.func.count()).select_from(distinct.subquery())) or 0
 
 
 def index(source: Source, grown: Sequence[str], warehouse: Warehouse) -> None:

@@ -94,9 +94,13 @@ def refuse_emptied(source: Source, load: TableLoad, warehouse: Warehouse) -> Non
         had = connection.scalar(sa.text(f"select count(*) from {raw} where {DELETED_AT} is null"))
     if had:
         name = f"{source.name}.{load.table}"
+        why, remedy = "", "Fix the source."
+        if load.is_absent:
+            why = f": the source has no table {load.table}"
+            remedy = f"Is C360_SOURCE_{source.name.upper()}_URL the right database, and may its user see the table?"
         raise SourceError(
-            f"{name} returns no rows where there were {had}.",
-            f"Fix the source; if it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
+            f"{name} returns no rows where there were {had}{why}.",
+            f"{remedy} If it is meant to be empty, set C360_MAY_BE_EMPTIED={name}.",
         )
 
 

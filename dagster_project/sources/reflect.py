@@ -14,6 +14,8 @@ from sqlalchemy.dialects import mysql
 
 from dagster_project.errors import SourceError
 from dagster_project.sources.declaration import AbsentType, Source, Table
+from dagster_project.sources.installed import as_installed
+from dagster_project.sources.keyless import key_columns
 from dagster_project.sources.naming import collisions, normalise
 from dagster_project.sources.raw_types import RawColumn, absent_column, raw_column
 
@@ -36,6 +38,8 @@ class Reflected:
 
     enforced_keys  tables whose declared key the source itself keeps unique
     absent         optional tables that the source lacks: `tables` has them as declared
+    digested       tables without a key at the source, whose rows have a digest instead
+    source         the declaration as this installation is; None where it is as declared
     columns        what raw has of each table, declared columns that the source lacks among them
     """
 
@@ -43,6 +47,8 @@ class Reflected:
     enforced_keys: frozenset[str]
     absent: frozenset[str] = frozenset()
     columns: Mapping[str, tuple[RawColumn, ...]] = field(default_factory=dict)
+    digested: frozenset[str] = frozenset()
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -87,7 +93,18 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         warnings.simplefilter("ignore", sa.exc.SAWarning)  # of types that SQLAlchemy does not know
         metadata.reflect(bind=engine, only=[n for n in found.values() if n], views=True, resolve_fks=False)
     theirs = {name: metadata.tables[own] for name, own in found.items() if own}
-    tables = {t.name: _as_here(source, t, theirs[t.name]) for t in source.tables if t.name in theirs}
+    source = as_installed(source, {name: [c.name for c in table.columns] for name, table in theirs.items()})
+    enforced = frozenset(
+        t.name for t in source.tables if t.name in theirs and _is_enforced(t, theirs[t.name])
+    )
+    digested = frozenset(
+        t.name for t in source.tables if t.digest_of and t.name in theirs and t.name not in enforced
+    )
+    tables = {
+        t.name: _as_here(source, t, theirs[t.name], engine.dialect.name if t.name in digested else None)
+        for t in source.tables
+        if t.name in theirs
+    }
     tables |= {t.name: _as_declared(t) for t in source.tables if t.name in absent}
     lacking = [
         f"{table.name}.{column}"
@@ -115,10 +132,7 @@ def reflect(source: Source, engine: sa.Engine) -> Reflected:
         )
         for t in source.tables
     }
-    enforced = frozenset(
-        t.name for t in source.tables if t.name in theirs and _is_enforced(t, theirs[t.name])
-    )
-    reflected = Reflected(tables, enforced, absent, columns)
+    reflected = Reflected(tables, enforced, absent, columns, digested, source)
     for declared in source.tables:
         if declared.amount and reflected.column(declared.name, declared.amount).kind not in (
             "bigint",
@@ -144,8 +158,8 @@ def _at_source(source: Source, table: Table, present: Iterable[str]) -> str | No
     return found[0] if found else None
 
 
-def _as_here(source: Source, declared: Table, table: sa.Table) -> sa.Table:
-    """The source's table, its columns by their names here."""
+def _as_here(source: Source, declared: Table, table: sa.Table, digest: str | None) -> sa.Table:
+    """The source's table, its columns by their names here. digest: the dialect, of a table without a key."""
     columns = list(table.columns)
     if declared.is_narrow:
         wanted = {*declared.required_columns, *declared.optional}
@@ -155,9 +169,15 @@ def _as_here(source: Source, declared: Table, table: sa.Table) -> sa.Table:
             f"{source.name}: columns {' and '.join(theirs)} of {table.name} are both called {ours} here.",
             f'Give one another name below tables.{declared.name}: rename = {{"{theirs[-1]}" = "…"}}.',
         )
+    key: list[sa.Column[Any]] = []
+    if digest:
+        names = {declared.called(column.name): column.name for column in columns}
+        key = key_columns(source, declared, table, names, digest)
+        columns = [column for column in columns if declared.called(column.name) not in declared.key]
     return sa.Table(
         table.name,
         sa.MetaData(),
+        *key,
         *(
             sa.Column(
                 c.name,

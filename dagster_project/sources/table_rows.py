@@ -5,6 +5,7 @@ Belongs here: one table's batches, from reading (arrow.py) to what dlt loads. Do
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +13,13 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError
-from dagster_project.sources import unfit, window
+from dagster_project.sources import keys, unfit, window
 from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.arrow import ArrowLoader
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.exact import Numbers
 from dagster_project.sources.keyed_rejects import Unfit
+from dagster_project.sources.keyless import Repeated
 from dagster_project.sources.raw_tables import DELETED_AT
 from dagster_project.sources.reflect import Reflected
 
@@ -43,9 +45,13 @@ class TableRows:
         self._may_have_nul = engine.dialect.name != "postgresql"
         self._loader = ArrowLoader(engine, reflected[table.name], self.columns, where)
         self._numbers = Numbers(self.columns)
+        self._repeated = partial(keys.repeated, table, reflected, where)
+        self._engine = engine
 
     def __iter__(self) -> Iterator[pa.Table]:
-        for batch in self._loader.load_rows():
+        with self._engine.connect() as connection:
+            repeated = Repeated(self.table, self._repeated(connection))
+        for batch in map(repeated.first_of_each, self._loader.load_rows()):
             rows, left = self._numbers.convert(batch.rows)
             found = [
                 *batch.reasons,

@@ -1,5 +1,6 @@
 """The dbt project on a real warehouse: raw tables as the systems have them, filled with sample.sql."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -33,14 +34,20 @@ class DbtRun:
 Dbt = Callable[..., DbtRun]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """Runs dbt on the test's warehouse; results are read from run_results.json."""
-    target = tmp_path_factory.mktemp("dbt")
-    written_to = {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
+    """Runs dbt on the test's warehouse; results are read from run_results.json.
+
+    What dbt parsed is kept through the session, for each project with its variables: parsing is most of a short run.
+    """
+    targets = tmp_path_factory.mktemp("dbt")
 
     def run(*arguments: str, project: Path = DBT_PROJECT_DIR, settings: Settings = settings) -> DbtRun:
-        environment = os.environ | dbt_environment(warehouse, settings) | written_to
+        variables = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else ""
+        target = targets / hashlib.sha256(f"{project} {variables}".encode()).hexdigest()[:12]
+        target.mkdir(exist_ok=True)
+        environment = os.environ | dbt_environment(warehouse, settings)
+        environment |= {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
         (target / "run_results.json").unlink(missing_ok=True)
         command = [str(Path(sys.executable).parent / "dbt"), *arguments, "--no-use-colors"]
         command += ["--project-dir", str(project), "--profiles-dir", str(project)]

@@ -1,19 +1,28 @@
 """Which way a call went, who the customer is and how long it took, by the rows that telephone exchanges write."""
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from dagster_project.config import Settings
+from dagster_project.audit import audit
+from dagster_project.config import EXPECTATIONS_DIR, Settings
+from dagster_project.errors import SourceError
+from dagster_project.quality import Status, load_suites, reconcile, run_gate
+from dagster_project.sources import load_source
+from dagster_project.sources.arrival import TableLoad
+from dagster_project.sources.extract import extract
 from dagster_project.warehouse import Warehouse, schema
 from tests.dbt.conftest import Dbt
+from tests.integration.sources import mariadb
 from tests.raw_tables import ddl
 
 COMPANY = "+7 (495) 123-45-67, 88005550000"
 MOBILE, CALLER = "89161234567", "+79031112233"
-OF_FREEPBX = ("did", "cnum", "outbound_cnum")
 NOON = "2026-11-02 12:00:00"
 
 
@@ -26,16 +35,18 @@ def staging(warehouse: Warehouse, dbt: Dbt, settings: Settings) -> Warehouse:
         schema.prepare(connection, ["asterisk"])
         connection.exec_driver_sql("set local search_path = raw_asterisk")
         connection.exec_driver_sql(ddl("asterisk"))
-        for name in OF_FREEPBX:
-            connection.exec_driver_sql(f"alter table cdr add {name} text")
         for table in ("cdr", "queue_log"):
             connection.exec_driver_sql(
                 f"alter table {table} add _dlt_load_id text not null default '1', add _deleted_at timestamptz"
             )
+    build(dbt, settings)
+    return warehouse
+
+
+def build(dbt: Dbt, settings: Settings) -> None:
     company = settings.model_copy(update={"time_zone": "Europe/Berlin", "company_phones": COMPANY})
     done = dbt("run", "--select", "path:models/staging/asterisk", settings=company)
     assert not done.named("error", "skipped"), done.output[-3000:]
-    return warehouse
 
 
 Calls = dict[str, dict[str, Any]]
@@ -313,3 +324,255 @@ def test_a_withheld_number_and_a_call_that_nobody_takes(staging: Warehouse) -> N
         "withheld": ("in", None, "203", "answered", 5, "Anonymous"),
         "named": ("in", CALLER, "203", "answered", 5, "ANNA"),
     }
+
+
+# -- from the database of an exchange ---------------------------------------------------------------------------------
+
+needs_mariadb = pytest.mark.skipif(
+    not mariadb.SERVER or not mariadb.INSTALLER, reason="MariaDB is not installed: make servers"
+)
+FREEPBX = (
+    "create table cdr (calldate datetime not null default '0000-00-00 00:00:00', "
+    + ", ".join(
+        f"{name} varchar(80) not null default ''"
+        for name in (
+            "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "disposition",
+            "accountcode", "uniqueid", "did", "recordingfile", "cnum", "cnam", "outbound_cnum", "linkedid",
+        )
+    )
+    + ", duration int not null default 0, billsec int not null default 0, sequence int not null default 0, "
+    "key calldate (calldate), key uniqueid (uniqueid))"
+)  # fmt: skip
+# As Elastix had it: no linkedid and no sequence.
+ISSABEL = ("alter table cdr drop column linkedid, drop column sequence",)
+# Asterisk's own, as its migrations make it: no key, every column nullable.
+OWN = (
+    "create table cdr (accountcode varchar(80), src varchar(80), dst varchar(80), dcontext varchar(80), clid varchar(80), "
+    "channel varchar(80), dstchannel varchar(80), lastapp varchar(80), lastdata varchar(80), start datetime, "
+    "answer datetime, end datetime, duration int, billsec int, disposition varchar(45), amaflags varchar(45), "
+    "userfield varchar(256), uniqueid varchar(150), linkedid varchar(150), peeraccount varchar(80), sequence int)"
+)
+QUEUE_LOG = (
+    "create table queue_log (id bigint not null auto_increment primary key, time datetime, callid varchar(80), "
+    "queuename varchar(256), agent varchar(80), event varchar(32), data1 varchar(100), data2 varchar(100), "
+    "data3 varchar(100), data4 varchar(100), data5 varchar(100))"
+)
+# A call's number begins with the time in UTC: 10:00 in Berlin.
+NINE = 1793610000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    with mariadb.server(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+def insert(url: sa.URL, **leg: Any) -> None:
+    names = ", ".join(f"`{name}`" for name in leg)
+    values = ", ".join("null" if value is None else f"'{value}'" for value in leg.values())
+    mariadb.run(url, f"insert into cdr ({names}) values ({values})")
+
+
+@dataclass
+class Exchange:
+    """An exchange's database in MariaDB, and the source that is read from it."""
+
+    warehouse: Warehouse
+    url: sa.URL
+    folder: Path
+    dbt: Dbt
+    settings: Settings
+
+    def read(self) -> TableLoad:
+        """Reads the source; of cdr's load, whose rows all are in raw and pass its gate."""
+        done = extract(load_source("asterisk"), self.url.render_as_string(), self.warehouse, self.folder)
+        load = next(load for load in done.tables if load.table == "cdr")
+        key = load_source("asterisk").table("cdr").key
+        found = reconcile(self.warehouse, "raw_asterisk", "cdr", key, load.rows_at_source)
+        assert (found.rows_missing, load.lost) == (0, [])
+        gate = run_gate(self.warehouse, load_suites(EXPECTATIONS_DIR)["raw", "asterisk", "cdr"], run_id="r")
+        assert (gate.status, gate.rows_quarantined) == (Status.PASSED, 0), gate.messages
+        return load
+
+    def calls(self) -> Calls:
+        """Staging's calls; columns of raw that got other types have taken its views along."""
+        with self.warehouse.begin() as connection:
+            is_built = connection.exec_driver_sql(
+                "select to_regclass('staging.stg_asterisk__calls')"
+            ).scalar()
+        if not is_built:
+            build(self.dbt, self.settings)
+        with self.warehouse.begin() as connection:
+            found = connection.execute(sa.text("select * from staging.stg_asterisk__calls")).mappings()
+            return {row["call_id"]: dict(row) for row in found}
+
+
+@pytest.fixture
+def exchange(
+    staging: Warehouse,
+    dbt: Dbt,
+    settings: Settings,
+    server: sa.URL,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Exchange:
+    """An empty database of its own, of which nothing was read yet."""
+    with staging.begin() as connection:
+        connection.exec_driver_sql("truncate raw_asterisk.cdr, raw_asterisk.queue_log")
+        connection.exec_driver_sql("delete from ops.extraction_watermarks where source = 'asterisk'")
+    url = mariadb.make_database(server, request.node.name[:40])
+    return Exchange(staging, url, tmp_path, dbt, settings)
+
+
+@needs_mariadb
+def test_freepbx_is_read_without_a_key_a_sequence_or_a_queue_log(exchange: Exchange) -> None:
+    url = exchange.url
+    mariadb.run(url, FREEPBX, "create table cel (id int auto_increment primary key, eventtype varchar(30))")
+    trunk = {
+        "src": "79031112233",
+        "clid": '"Ivanov" <79031112233>',
+        "channel": "PJSIP/trunk-0001",
+        "did": "4951234567",
+    }
+    served = {
+        **trunk, "calldate": "2026-11-02 10:00:00", "dst": "600", "dcontext": "ext-queues", "lastapp": "Queue",
+        "dstchannel": "PJSIP/101-0002", "duration": 65, "billsec": 60, "disposition": "ANSWERED",
+        "uniqueid": f"{NINE}.10", "linkedid": f"{NINE}.10",
+    }  # fmt: skip
+    insert(url, **served, sequence=11)
+    # The queue rang 102 and 103 in vain: legs of one second, without a number.
+    missed = {
+        **served,
+        "duration": 10,
+        "billsec": 0,
+        "disposition": "NO ANSWER",
+        "uniqueid": f"{NINE}.20",
+        "linkedid": f"{NINE}.20",
+    }
+    insert(url, **{**missed, "dstchannel": "PJSIP/102-0003"})
+    insert(url, **{**missed, "dstchannel": "PJSIP/103-0004"})
+    insert(url, **{**missed, "dstchannel": ""})
+    out = {
+        **served, "src": "74951234567", "dst": "89161234567", "cnum": "101", "outbound_cnum": "74951234567",
+        "did": "", "dcontext": "from-internal", "lastapp": "Dial", "channel": "PJSIP/101-0005",
+        "dstchannel": "PJSIP/trunk-0006", "uniqueid": f"{NINE}.30", "linkedid": f"{NINE}.30",
+        "calldate": "2026-11-02 23:59:30",
+    }  # fmt: skip
+    insert(url, **out)
+    insert(url, **out)  # logged twice
+    first = exchange.read()
+    assert (first.rows_at_source, first.rows_loaded, first.rows_repeated) == (5, 5, 1)
+    audited = audit([(load_source("asterisk"), url.render_as_string())]).tables
+    assert [(table.table, table.rows, table.latest) for table in audited] == [
+        ("cdr", 6, "2026-11-02 23:59:30"), ("queue_log", 0, None),
+    ]  # fmt: skip
+
+    def seen() -> dict[str, tuple[Any, ...]]:
+        return {
+            call.split(".")[1]: (*way(found), found["status"], found["duration_s"])
+            for call, found in exchange.calls().items()
+        }
+
+    expected = {
+        "10": ("in", "79031112233", "101", "answered", 65),
+        "20": ("in", "79031112233", None, "abandoned", 10),
+        "30": ("out", "89161234567", "101", "answered", 65),
+    }
+    assert seen() == expected
+    # Nothing changes: the same rows again. A recording's name comes later and makes no new row.
+    mariadb.run(url, "update cdr set recordingfile = 'q-600.wav'")
+    again = exchange.read()
+    assert (again.rows_at_source, again.rows_repeated) == (5, 1)
+    assert seen() == expected
+    # A call of ten hours lands when it is over, long after others; an hour that the clock does not have twice.
+    insert(
+        url,
+        **{
+            **served,
+            "calldate": "2026-10-02 08:00:00",
+            "duration": 36000,
+            "uniqueid": "1.40",
+            "linkedid": "1.40",
+        },
+    )
+    late = exchange.read()
+    assert late.rows_at_source == 6
+    assert seen() == expected | {"40": ("in", "79031112233", "101", "answered", 36000)}
+
+
+@needs_mariadb
+def test_issabel_has_neither_linkedid_nor_sequence(exchange: Exchange) -> None:
+    url = exchange.url
+    mariadb.run(url, FREEPBX, *ISSABEL)
+    for far in ("SIP/101-0001", "SIP/102-0002"):
+        insert(
+            url, calldate=NOON, src="79031112233", dst="600", channel="SIP/trunk-0001", did="4951234567",
+            dstchannel=far, lastapp="Queue", uniqueid="1.1", duration=20, billsec=10,
+            disposition="ANSWERED" if "102" in far else "NO ANSWER",
+        )  # fmt: skip
+    assert exchange.read().rows_at_source == 2
+    assert exchange.read().rows_at_source == 2
+    assert [way(call) for call in exchange.calls().values()] == [("in", "79031112233", "102")]
+
+
+@needs_mariadb
+def test_asterisk_s_own_table_may_have_nulls(exchange: Exchange) -> None:
+    url = exchange.url
+    mariadb.run(url, OWN, QUEUE_LOG)
+    mariadb.run(
+        url, "insert into queue_log (time, callid, queuename, agent, event, data1) "
+        f"values ('{NOON}', '1.1', 'sales', 'PJSIP/101', 'CONNECT', '7')",
+    )  # fmt: skip
+    leg = {
+        "src": CALLER,
+        "dst": "600",
+        "channel": "PJSIP/mts-1",
+        "lastapp": "Queue",
+        "disposition": "ANSWERED",
+        "dcontext": "from-trunk",
+    }
+    insert(
+        url,
+        **leg,
+        start=NOON,
+        answer=NOON,
+        end="2026-11-02 12:01:00",
+        duration=60,
+        billsec=60,
+        uniqueid="1.1",
+        linkedid="1.1",
+        sequence=1,
+    )
+    insert(url, **leg, start=NOON, end=None, duration=None, billsec=None, uniqueid="1.2")
+    insert(
+        url,
+        **leg,
+        start=None,
+        end="2026-11-02 12:01:00",
+        duration=60,
+        uniqueid="1.3",
+        linkedid="1.3",
+        sequence=None,
+    )
+    insert(url, start=NOON, duration=5)
+    assert exchange.read().rows_at_source == 4
+    assert exchange.read().rows_at_source == 4
+    found = exchange.calls()
+    assert len(found) == 4
+    assert (found["1.1"]["extension"], found["1.1"]["wait_s"]) == ("101", 7)
+    noon = dt.datetime(2026, 11, 2, 11, tzinfo=dt.UTC)
+    assert {call["started_at"] for call in found.values()} == {noon}
+    assert sorted(call["duration_s"] for call in found.values()) == [0, 5, 60, 60]
+    # Rows that have a number are told apart by it alone.
+    insert(
+        url,
+        **{**leg, "src": "+79160000000"},
+        start=NOON,
+        end="2026-11-02 12:01:00",
+        uniqueid="1.1",
+        sequence=1,
+    )
+    with pytest.raises(
+        SourceError, match="1 values of the key \\(uniqueid, sequence\\) stand more than once"
+    ):
+        exchange.read()

@@ -6,6 +6,7 @@ import pytest
 
 from dagster_project.errors import ConfigError
 from dagster_project.sources.declaration import Files, Follows, Source, Table
+from dagster_project.sources.installed import as_installed
 
 
 def source(*tables: Table) -> Source:
@@ -36,6 +37,8 @@ def test_required_columns_are_key_change_and_needs_once_each() -> None:
         (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), amount="cost"), "an amount, and no"),
         (lambda: Table("t", ("id",), (), types={"points": "number"}), "types names points"),
         (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), is_optional=True), "and no database"),
+        (lambda: Table("t", ("id",), (), files=Files("t/*.csv", "csv"), digest_of=("a",)), "and no database"),
+        (lambda: Table("t", ("id",), (), watermark_else="w"), "watermark_else without"),
         (lambda: source(replace(ORDERS, is_optional=True), ITEMS), "items follows orders, which is optional"),
         (lambda: source(ORDERS, ORDERS), "declared twice"),
         (lambda: source(ITEMS), "no table orders"),
@@ -56,3 +59,21 @@ def test_required_columns_are_key_change_and_needs_once_each() -> None:
 def test_a_wrong_declaration_is_named(make, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         make()
+
+
+def test_an_installation_chooses_among_what_is_declared() -> None:
+    calls = Table(
+        "cdr", ("id",), ("start",), watermark="end", watermark_else="start", rename={"calldate": "start"}
+    )
+    declared = source(calls)
+
+    def installed(*columns: str) -> tuple[str | None, str]:
+        (table,) = as_installed(declared, {"cdr": columns}).tables
+        return table.watermark, table.called("calldate")
+
+    assert installed("id", "start", "end")[0] == "end"
+    assert installed("id", "calldate") == ("start", "start")
+    # Both are there: each keeps its name.
+    assert installed("id", "calldate", "start", "end") == ("end", "calldate")
+    # Neither is: the usual one is what is missed.
+    assert installed("id")[0] == "end"
