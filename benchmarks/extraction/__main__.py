@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import typer
 
 from benchmarks import document, measure
+from benchmarks.document import number
 from benchmarks.extraction import orders, steps
 from dagster_project.config import PROJECT_ROOT, Settings, load_settings
 from dagster_project.warehouse import Warehouse, open_warehouse, schema
@@ -39,7 +40,10 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One process. seconds: the whole of it; work: without the start of Python; peak_mb: its resident memory."""
+    """One process. seconds: the whole of it; work: without the start of Python; peak_mb: its resident memory.
+
+    cells: of a run that the document has, as they are written there.
+    """
 
     source: str
     step: str
@@ -47,6 +51,7 @@ class Run:
     seconds: float
     work: float
     peak_mb: float
+    cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,36 @@ def _measured(warehouse: Warehouse, home: Path, sizes: list[int], limit: float) 
             said.append("MariaDB is not installed here (`make servers`): nothing was read from it.")
             typer.echo(said[-1], err=True)
     versions = document.machine("dlt", "adbc-driver-postgresql")
-    return "\n\n".join([table(found), *said, verdict(found), nothing_new(again), f"Measured on {versions}."])
+    return merged(found, said, again, document.read("extraction"), versions)
+
+
+def merged(found: list[Run], said: list[str], again: Again, before: str, machine: str) -> str:
+    """The section after a run that measured `found`: rows of other sizes, and of sources that are not here, stay."""
+    measured = {(run.source, run.rows, run.step) for run in found}
+    kept = [run for run in _runs(before) if (run.source, run.rows, run.step) not in measured]
+    order = {name: place for place, name in enumerate(PEERS)}
+    every = sorted([*found, *kept], key=lambda run: (order[run.source], run.rows, run.step != "ours"))
+    largest = max(run.rows for run in every if run.source == "PostgreSQL")
+    is_largest = max(run.rows for run in found) == largest
+    earlier = [line for line in before.splitlines() if line.startswith("A refresh with nothing new")]
+    news = nothing_new(again) if is_largest or not earlier else earlier[0]
+    last = document.measured_on(machine, before, bool(kept))
+    return "\n\n".join([table(every), *said, verdict(every), news, last])
+
+
+def _runs(text: str) -> list[Run]:
+    """The runs of a section's table."""
+    steps_of = {name: step for step, name in NAMES.items()}
+    return [
+        Run(
+            cells[0],
+            steps_of[cells[2]],
+            int(number(cells[1])),
+            *(number(cells[place]) for place in (3, 4, 6)),
+            tuple(cells),
+        )
+        for cells in document.rows(text)
+    ]
 
 
 @contextmanager
@@ -209,12 +243,12 @@ def table(found: list[Run]) -> str:
         "|---|--:|---|--:|--:|--:|--:|--:|",
     ]
     for run in found:
-        peer = _peer(run, found)
-        lines.append(
-            f"| {run.source} | {run.rows:,} | {NAMES[run.step]} | {run.seconds:.1f} | {run.work:.1f} |"
-            f" {run.rows / run.seconds:,.0f} | {run.peak_mb:,.0f} |"
-            f" {f'{run.seconds / peer.seconds:.2f}' if peer else ''} |"
+        ratio = _ratio(run, found)
+        cells = run.cells or (
+            *(run.source, f"{run.rows:,}", NAMES[run.step], f"{run.seconds:.1f}", f"{run.work:.1f}"),
+            *(f"{run.rows / run.seconds:,.0f}", f"{run.peak_mb:,.0f}", f"{ratio:.2f}" if ratio else ""),
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -222,8 +256,7 @@ def verdict(found: list[Run]) -> str:
     """Each ratio against its aim, and how memory grows with the rows."""
     told = []
     for run in found:
-        if peer := _peer(run, found):
-            ratio = run.seconds / peer.seconds
+        if (peer := _peer(run, found)) and (ratio := _ratio(run, found)):
             told.append(
                 f"From {run.source}, {run.rows:,} rows take {ratio:.2f} times as long as {NAMES[peer.step]}"
                 f" (aim: at most {AIM}, {'met' if ratio <= AIM else 'missed'})."
@@ -246,6 +279,13 @@ def nothing_new(again: Again) -> str:
         f" PostgreSQL read {again.table_read:,} pages of the table and {again.index_read:,} of its indexes for it:"
         " every refresh counts the table's rows, through the primary key's index where vacuum keeps up."
     )
+
+
+def _ratio(run: Run, found: list[Run]) -> float | None:
+    if run.cells:
+        return number(run.cells[-1]) if run.cells[-1] else None
+    peer = _peer(run, found)
+    return run.seconds / peer.seconds if peer else None
 
 
 def _peer(run: Run, found: list[Run]) -> Run | None:

@@ -44,12 +44,14 @@ def main(
         # After each set: a run that is broken off has measured something.
         found = json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False)
         (work / "results.json").write_text(found)
-    table, golden_version = report.table(rows), _version(golden)
+    before, golden_version = document.read("linkage"), _version(golden)
+    table = report.table(rows, before, sets.NAMES)
     others = {"goldenmatch": golden_version} if golden_version else {}
-    machine = document.machine("splink", "duckdb", **others)
-    typer.echo(f"\n{table}\n\nMeasured on {machine}.")
+    is_kept = len(document.rows(table)) > len(rows)
+    last = document.measured_on(document.machine("splink", "duckdb", **others), before, is_kept)
+    typer.echo(f"\n{report.table(rows)}\n\n{last}")
     if write:
-        document.write("linkage", f"{table}\n\nMeasured on {machine}.")
+        document.write("linkage", f"{table}\n\n{last}")
 
 
 def _run(data: sets.DataSet, chosen: list[str], golden: Path | None, limit: float) -> list[report.Row]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as csv
 
+from benchmarks import document
 from dagster_project import identity
 
 KEY = ("source_system", "source_record_id")
@@ -51,27 +52,40 @@ def _texts(path: Path) -> pa.Table:
     )
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Markdown, one line a run, in the given order; each set's best F1 in bold."""
-    head = "| data | records | linker | setting | precision | recall | F1 | B³ precision | B³ recall | B³ F1 | s | MB |"
-    lines = [head, "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
-    best: dict[str, list[float]] = {}
-    for row in rows:
-        if row.scores:
-            known = best.setdefault(row.data, [0.0, 0.0])
-            best[row.data] = [max(known[0], row.scores[2]), max(known[1], row.scores[5])]
-    for row in rows:
-        if row.scores is None:
-            cells = [row.failed or "no result", "", "", "", "", ""]
-        else:
-            cells = [f"{value:.4f}" for value in row.scores]
-            for place, place_of_best in ((2, 0), (5, 1)):
-                if row.scores[place] == best[row.data][place_of_best]:
-                    cells[place] = f"**{cells[place]}**"
-        figures = [*cells, f"{row.seconds:.1f}", f"{row.peak_mb:,.0f}"]
-        lines.append(
-            f"| {row.data} | {row.records:,} | {row.contestant} | {row.setting} | "
-            + " | ".join(figures)
-            + " |"
-        )
-    return "\n".join(lines)
+HEAD = "| data | records | linker | setting | precision | recall | F1 | B³ precision | B³ recall | B³ F1 | s | MB |"
+# The cells that name a run, and those whose best of a set is bold.
+_KEY, _BEST = (0, 2, 3), (6, 9)
+
+
+def table(rows: Sequence[Row], before: str = "", sets: Sequence[str] = ()) -> str:
+    """Markdown, one line a run; each set's best F1 in bold.
+
+    before: a section whose other runs stay, in the order of `sets`.
+    """
+    cells = [_cells(row) for row in rows]
+    measured = {tuple(line[place] for place in _KEY) for line in cells}
+    kept = [line for line in document.rows(before) if tuple(line[place] for place in _KEY) not in measured]
+    order = {name: place for place, name in enumerate(sets)}
+    # Sorting keeps the order of what is alike: a set's new runs go before those that stay.
+    every = sorted([*cells, *kept], key=lambda line: order.get(line[0], len(order)))
+    for place in _BEST:
+        best: dict[str, float] = {}
+        for line in every:
+            line[place] = line[place].replace("*", "")
+            if line[place]:
+                best[line[0]] = max(best.get(line[0], 0.0), float(line[place]))
+        for line in every:
+            if line[place] and float(line[place]) == best[line[0]]:
+                line[place] = f"**{line[place]}**"
+    lines = [HEAD, "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    return "\n".join([*lines, *(f"| {' | '.join(line)} |" for line in every)])
+
+
+def _cells(row: Row) -> list[str]:
+    figures = (
+        [row.failed or "no result", "", "", "", "", ""]
+        if row.scores is None
+        else [f"{value:.4f}" for value in row.scores]
+    )
+    names = (row.data, f"{row.records:,}", row.contestant, row.setting)
+    return [*names, *figures, f"{row.seconds:.1f}", f"{row.peak_mb:,.0f}"]

@@ -10,6 +10,7 @@ does (scale_steps.py).
 import json
 import math
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -42,20 +43,54 @@ def main(
     """Measures each size, prints the table, writes it and the picture."""
     home = load_settings().home / "bench" / "scale"
     found = []
-    for size in sizes.split(","):
-        try:
-            found.append(_measure(int(size), home, limit))
-        except StepFailed as failure:
-            typer.echo(f"{failure}: no larger size is tried", err=True)
-            break
+    try:
+        for size in sizes.split(","):
+            try:
+                found.append(_measure(int(size), home, limit))
+            except StepFailed as failure:
+                typer.echo(f"{failure}: no larger size is tried", err=True)
+                break
+    finally:
+        # The steps start it, each in a process of its own, and it outlives them.
+        embedded_server(home).stop()
     if not found:
         raise typer.Exit(1)
     (home / "results.json").write_text(json.dumps(found, indent=1))
-    text = f"{_table(found)}\n\n{_verdict(found)}\n\nMeasured on {document.machine('splink', 'duckdb')}."
+    text, every = merged(found, document.read("scale"), document.machine("splink", "duckdb"))
     typer.echo(f"\n{text}")
     if write:
         document.write("scale", text)
-        PICTURE.write_bytes(picture(found))
+        PICTURE.write_bytes(picture(every))
+
+
+def merged(found: list[dict[str, Any]], before: str, machine: str) -> tuple[str, list[dict[str, Any]]]:
+    """The section after a run that measured `found`, and the rows in it: sizes that it did not measure stay."""
+    measured = {row["size"] for row in found}
+    kept = [row for row in _rows(before) if row["size"] not in measured]
+    every = sorted([*found, *kept], key=lambda row: row["size"])
+    largest = _of_largest(every[-1]) if every[-1]["size"] in measured else _sentence_on_largest(before)
+    parts = [_table(every), largest, *_growth(every), document.measured_on(machine, before, bool(kept))]
+    return "\n\n".join(part for part in parts if part), every
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    """The rows of a section's table, as far as a table has their figures; cells: as they are written there."""
+    rows = []
+    for cells in document.rows(text):
+        size, ours, train, splink, _, sampled, _, changed, _, peak, server, splink_peak = map(
+            document.number, cells
+        )
+        rows.append(
+            {
+                "size": int(size),
+                "cells": cells,
+                OURS: {"seconds": ours, "train": train, "peak_mb": peak, "server_mb": server},
+                SPLINK: {"seconds": splink, "peak_mb": splink_peak},
+                SAMPLED: {"seconds": sampled},
+                CHANGED: {"seconds": changed},
+            }
+        )
+    return rows
 
 
 def _measure(size: int, home: Path, limit: float) -> dict[str, Any]:
@@ -127,6 +162,9 @@ def _table(found: list[dict[str, Any]]) -> str:
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in found:
+        if "cells" in row:
+            lines.append(f"| {' | '.join(row['cells'])} |")
+            continue
         ours, splink, sampled, changed = row[OURS], row[SPLINK], row[SAMPLED], row[CHANGED]
         lines.append(
             f"| {row['size']:,} | {ours['seconds']:.1f} | {ours['train']:.1f} | {splink['seconds']:.1f} |"
@@ -138,21 +176,29 @@ def _table(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _verdict(found: list[dict[str, Any]]) -> str:
-    last = found[-1]
-    text = (
+def _of_largest(last: dict[str, Any]) -> str:
+    return (
         f"At {last['size']:,} cards: {last[OURS]['pairs']:,} candidate pairs of the step; bare"
         f" Splink (train {last[SPLINK]['train']:.1f} s, sampled {last[SAMPLED]['train']:.1f} s, predict"
         f" {last[SPLINK]['predict']:.1f} s, cluster {last[SPLINK]['cluster']:.1f} s)."
     )
-    if len(found) > 1:
-        text += (
-            f" From {found[0]['size']:,} cards on, seconds grow with the {exponent(found, OURS):.2f}th power of the"
-            f" number of cards (bare Splink: {exponent(found, SPLINK):.2f}); between the last two sizes, with the"
-            f" {exponent(found[-2:], OURS):.2f}th ({exponent(found[-2:], SPLINK):.2f}).\n\n![Seconds by number of"
-            " cards](images/scale.png)"
-        )
-    return text
+
+
+def _sentence_on_largest(before: str) -> str:
+    """`_of_largest` as an earlier run wrote it."""
+    found = re.search(r"^At [0-9,]+ cards: .+?[)][.]", before, re.MULTILINE)
+    return found.group() if found else ""
+
+
+def _growth(found: list[dict[str, Any]]) -> list[str]:
+    if len(found) == 1:
+        return []
+    return [
+        f"From {found[0]['size']:,} cards on, seconds grow with the {exponent(found, OURS):.2f}th power of the"
+        f" number of cards (bare Splink: {exponent(found, SPLINK):.2f}); between the last two sizes, with the"
+        f" {exponent(found[-2:], OURS):.2f}th ({exponent(found[-2:], SPLINK):.2f}).",
+        "![Seconds by number of cards](images/scale.png)",
+    ]
 
 
 def picture(found: list[dict[str, Any]]) -> bytes:

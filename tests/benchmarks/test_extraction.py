@@ -4,8 +4,9 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks import document
 from benchmarks.extraction import orders
-from benchmarks.extraction.__main__ import Run, table, verdict
+from benchmarks.extraction.__main__ import Again, Run, merged, table, verdict
 
 
 def test_orders_are_the_same_each_time_and_end_in_a_short_look_back(tmp_path: Path) -> None:
@@ -38,3 +39,16 @@ def test_ratios_stand_beside_who_ran_against_a_peer_and_say_whether_the_aim_is_m
     assert "3.00 times as long as ADBC alone (aim: at most 2.5, missed)" in said
     assert "0.90 times as long as dlt alone (aim: at most 2.5, met)" in said
     assert "10 times the rows from PostgreSQL take 1.10 times the memory" in said
+
+
+def test_a_run_of_one_size_leaves_the_other_rows() -> None:
+    before = document.read("extraction")
+    found = [Run("PostgreSQL", "ours", 100_000, 3.0, 1.0, 300.0)]
+    again = Again(found[0], 1, 2, 3, 4, 5)
+    text = merged(found, [], again, before, "another machine")
+    old, now = document.rows(before), document.rows(text)
+    assert [cells[:3] for cells in now] == [cells[:3] for cells in old]
+    assert [cells for cells in now if cells[1] != "100,000"] == [c for c in old if c[1] != "100,000"]
+    assert now[0][3] == "3.0" and "Rows of earlier runs: on 2 cores" in text
+    # The paragraph on nothing new is that of the largest size.
+    assert "A refresh with nothing new takes 2.6 s" in text

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import typer
 
 from benchmarks import document, measure
 from benchmarks.linkage import contestants, people, plain_splink, report, scale, sets
@@ -112,3 +113,61 @@ def test_each_contestant_writes_where_it_is_looked_for(tmp_path: Path) -> None:
 def test_the_exponent_of_linear_cost_is_one() -> None:
     found = [{"size": size, scale.OURS: {"seconds": size / 1000}} for size in (1000, 10_000)]
     assert scale.exponent(found, scale.OURS) == pytest.approx(1)
+
+
+def test_a_run_of_one_size_leaves_the_other_rows_and_the_picture() -> None:
+    before = document.read("scale")
+    sizes = [cells[0] for cells in document.rows(before)]
+    row = {
+        "size": 300_000,
+        scale.OURS: {"seconds": 20.0, "train": 3.0, "peak_mb": 1700.0, "server_mb": 210.0, "pairs": 1},
+        scale.SPLINK: {"seconds": 8.0, "peak_mb": 1200.0, "train": 1.0, "predict": 1.0, "cluster": 1.0},
+        scale.SAMPLED: {"seconds": 5.0, "train": 1.0},
+        scale.CHANGED: {"seconds": 2.0},
+    }
+    text, every = scale.merged([row], before, "another machine")
+    now = document.rows(text)
+    assert [cells[0] for cells in now] == sizes
+    assert [cells for cells in now if cells[0] != "300,000"] == [
+        cells for cells in document.rows(before) if cells[0] != "300,000"
+    ]
+    assert now[sizes.index("300,000")][1:3] == ["20.0", "3.0"]
+    assert "images/scale.png" in text and "At 1,000,000 cards: 3,013,768 candidate pairs" in text
+    assert "Measured on another machine. Rows of earlier runs: on 2 cores" in text
+    assert scale.picture(every).startswith(b"\x89PNG")
+    # All sizes measured anew: nothing of before.
+    again, _ = scale.merged([row | {"size": size} for size in (100_000, 300_000, 1_000_000)], text, "m")
+    assert again.endswith("Measured on m.") and "At 1,000,000 cards: 1 candidate pairs" in again
+
+
+def test_a_run_of_one_set_leaves_the_other_sets_and_linkers() -> None:
+    before = document.read("linkage")
+    old = {tuple(cells[place] for place in (0, 2, 3)): cells for cells in document.rows(before)}
+    name, linker, setting = next(key for key in old if key[0] == "febrl3")
+    row = report.Row(name, 5000, linker, setting, (0.1, 0.1, 0.1, 0.1, 0.1, 0.1), 1.0, 2.0)
+    now = {
+        tuple(cells[place] for place in (0, 2, 3)): cells
+        for cells in document.rows(report.table([row], before, sets.NAMES))
+    }
+    assert now.keys() == old.keys()
+    assert now[name, linker, setting][6] == "0.1000"
+    assert sum("**" in cells[6] for key, cells in now.items() if key[0] == name) >= 1
+    assert all(now[key] == old[key] for key in old if key[0] != name)
+
+
+def test_the_benchmarks_server_is_stopped_when_a_step_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("C360_HOME", str(tmp_path))
+    stopped = []
+
+    def fail(size: int, home: Path, limit: float) -> None:
+        raise scale.StepFailed(f"ours of {size}")
+
+    monkeypatch.setattr(scale, "_measure", fail)
+    monkeypatch.setattr(
+        "dagster_project.warehouse.embedded.EmbeddedServer.stop", lambda server: stopped.append(server.home)
+    )
+    with pytest.raises(typer.Exit):
+        scale.main(sizes="1000", limit=1, write=False)
+    assert stopped == [tmp_path / "bench" / "scale" / "warehouse"]
