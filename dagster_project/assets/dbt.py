@@ -17,7 +17,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from dagster_project.assets import OWNERS
-from dagster_project.assets.dbt_runner import stream
+from dagster_project.assets.dbt_runner import ON_HOLD, stream
 from dagster_project.assets.failures import failing_clearly
 from dagster_project.assets.raw import raw_key
 from dagster_project.config import DBT_PROJECT_DIR, EXPECTATIONS_DIR, load_settings, source_contracts
@@ -166,7 +166,9 @@ def note_rebuilt(event: Any, warehouse: Warehouse, layer: str) -> None:
 
 def _with_row_count(event: Any, warehouse: Warehouse) -> Any:
     """A table's output with its rows counted. (dagster-dbt's own way polls, and starves dbt of the processor.)"""
-    if not isinstance(event, dg.Output) or not (table := _tables().get(event.output_name)):
+    if not isinstance(event, dg.Output) or ON_HOLD in event.metadata:
+        return event  # of a source that never came through there is no table
+    if not (table := _tables().get(event.output_name)):
         return event
     with warehouse.begin() as connection:
         rows: int = connection.exec_driver_sql(f"select count(*) from {table}").scalar_one()
