@@ -3,9 +3,10 @@
 Belongs here: arguments, exit codes and what a person reads. Does not belong here: the work itself.
 
 Exit codes: 0 done; 1 something must be mended (one line says what); 3 done and published, but rows were
-newly put into quarantine.
+newly put into quarantine; 130 interrupted.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -33,6 +34,7 @@ from dagster_project.commands.train import train
 from dagster_project.commands.why import why
 from dagster_project.config import DBT_PROJECT_DIR, load_settings, source_contracts
 from dagster_project.errors import C360Error, ConfigError
+from dagster_project.interrupts import EXIT_INTERRUPTED, interruptible
 from dagster_project.private import write_privately
 from dagster_project.terminal import terminal, working
 
@@ -173,18 +175,30 @@ def dbt_command(context: typer.Context) -> None:
 @app.command()
 def ui(
     host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The webserver's port.")] = 3000,
+    port: Annotated[int, typer.Option(help="The webserver's port.", min=1, max=65535)] = 3000,
 ) -> None:
     """Runs Dagster's webserver and daemon until interrupted."""
     from dagster_project.refresh import dagster_home
-    from dagster_project.services import run_services
+    from dagster_project.services import log_of, run_services
     from dagster_project.warehouse import open_warehouse
 
-    settings = load_settings()
-    open_warehouse(settings)
-    dagster_home(settings)
-    console.print(f"Dagster's UI: http://{host}:{port} — Ctrl-C ends it")
-    raise typer.Exit(run_services(host, port))
+    try:
+        with interruptible():
+            settings = load_settings()
+            home = dagster_home(settings)
+            with contextlib.ExitStack() as starting:
+
+                def ready(url: str) -> None:
+                    starting.close()
+                    console.print(
+                        f"Dagster's UI: {url} — Ctrl-C ends it; its log is {log_of(home)}", soft_wrap=True
+                    )
+
+                starting.enter_context(working(console, "starting Dagster's webserver and daemon"))
+                code = run_services(host, port, home, ready, lambda: open_warehouse(settings))
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    raise typer.Exit(code)
 
 
 @app.command()
