@@ -18,6 +18,7 @@ from dagster_project.refresh import Outcome
 from dagster_project.warehouse import Warehouse, schema
 
 GATE_LAYERS = ("raw", "intermediate", "identity", "marts")
+REASONS_SHOWN = 5  # of a table
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Figures:
     gates: dict[str, dict[str, int]] = field(default_factory=dict)
     gate_messages: list[str] = field(default_factory=list)
     refused_files: list[str] = field(default_factory=list)
+    refused_rows: list[str] = field(default_factory=list)
     newly_quarantined: int = 0
     in_quarantine: int = 0
     identity: dict[str, int | str | bool] = field(default_factory=dict)
@@ -57,6 +59,7 @@ def gather(warehouse: Warehouse, run_id: str) -> Figures:
     with warehouse.begin() as connection:
         _sources(connection, run_id, figures)
         figures.refused_files = _refused_files(connection)
+        figures.refused_rows = _refused_rows(connection, run_id)
         figures.contracts = _counts(connection, schema.INTERMEDIATE, _contracts())
         _gates(connection, run_id, figures)
         _identity(connection, run_id, figures)
@@ -228,6 +231,33 @@ def _refused_files(connection: sa.Connection) -> list[str]:
     return [f"{row.source}.{row.table_name}: refused {row.file}: {row.refused}" for row in rows]
 
 
+def _refused_rows(connection: sa.Connection, run_id: str) -> list[str]:
+    """Rows that raw could not take and that wait in quarantine, counted by table and reason."""
+    tables = connection.execute(
+        sa.text(
+            "select source, table_name from ops.extractions where run_id = :run_id and source = any(:sources) "
+            "order by 1, 2"
+        ),
+        {"run_id": run_id, "sources": list(source_contracts())},
+    ).all()
+    there = set(_quarantines(connection, "%"))
+    lines: list[str] = []
+    for row in tables:
+        rejects = schema.rejects_table(row.source, row.table_name)
+        if rejects not in there:
+            continue
+        reasons = connection.execute(
+            sa.text(
+                f'select reason, count(*) as rows from {schema.QUARANTINE}."{rejects}", unnest(reasons) as reason '
+                "group by reason order by rows desc, reason limit :most"
+            ),
+            {"most": REASONS_SHOWN},
+        )
+        place = f"{row.source}.{row.table_name}"
+        lines += [f"{place}: {found.rows:,} rows in quarantine: {found.reason}" for found in reasons]
+    return lines
+
+
 def _identity(connection: sa.Connection, run_id: str, figures: Figures) -> None:
     if _exists(connection, "identity.runs"):
         row = connection.execute(
@@ -328,7 +358,7 @@ def _gates_table(figures: Figures) -> Group:
             layer,
             *(f"{n:,}" for n in (row["tables"], passed, row["warned"], row["failed"], row["quarantined"])),
         )
-    messages = [*figures.refused_files, *figures.gate_messages]
+    messages = [*figures.refused_files, *figures.refused_rows, *figures.gate_messages]
     notes = [Text(f"  ! {message}", style="yellow") for message in messages]
     return Group(table, *notes)
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
 
+from dagster_project import summary
 from dagster_project.errors import SourceError
 from dagster_project.quality import reconcile
+from dagster_project.refresh import Outcome
 from dagster_project.sources import Source, Table, unfit
 from dagster_project.sources.declaration import Follows
+from dagster_project.warehouse import ledger
 from tests.integration.sources.conftest import Shop
 
 CLIENTS = """
@@ -175,6 +179,39 @@ def test_a_null_or_a_long_key_waits_in_quarantine_and_is_read_again_each_time(sh
     load = shop.load("loose")
     assert (load.rows_unfit, shop.raw(waiting)) == (1, [(True, ["no code"])])
     assert shop.raw("select count(*) from raw_testshop.loose") == [(11,)]
+
+
+def test_rows_that_raw_cannot_take_are_counted_and_named_by_the_summary(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "source_contracts", lambda: {"testshop": []})
+    shop.run("create table loose (code text); insert into loose values ('a'), (null), (repeat('k', 2000))")
+    shop.source = replace(ERP, tables=(Table("loose", ("code",), ()),))
+
+    def figures(run_id: str) -> summary.Figures:
+        load = shop.load("loose")
+        ledger.record_extraction(shop.warehouse, run_id, "testshop", None, [load])
+        found = summary.gather(shop.warehouse, run_id)
+        shop.run_raw(f"insert into ops.publications values ('{run_id}', 'mart', 1, 1, 0)")
+        return found
+
+    first = figures("run 1")
+    assert (first.newly_quarantined, first.in_quarantine, first.sources[0]["quarantined"]) == (2, 2, 2)
+    lines = [
+        "testshop.loose: 1 rows in quarantine: code: a key of more than 1,000 bytes",
+        "testshop.loose: 1 rows in quarantine: no code",
+    ]
+    assert first.refused_rows == lines
+    console = Console(width=200)
+    with console.capture() as capture:
+        summary.show(console, Outcome("run 1", True, 1.0), first, None)
+    assert all(f"! {line}" in capture.get() for line in lines)
+
+    # Known rows are no news, which exit code 3 is for; another one is.
+    again = figures("run 2")
+    assert (again.newly_quarantined, again.in_quarantine, again.refused_rows) == (0, 2, lines)
+    shop.run("insert into loose values (repeat('m', 2000))")
+    assert figures("run 3").newly_quarantined == 1
 
 
 def test_a_row_wider_than_a_page_waits_and_the_others_are_loaded(
