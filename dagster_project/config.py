@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigError
@@ -231,6 +231,13 @@ def checked_url(setting: str, value: str) -> str:
     return value
 
 
+def place_of(url: URL) -> str:
+    """Host, port, database and user, as far as `url` names them; never the password."""
+    server = f"{url.host or 'this machine'}{f':{url.port}' if url.port else ''}"
+    database = f"/{url.database}" if url.database else ""
+    return f"{server}{database}{f' (user {url.username})' if url.username else ''}"
+
+
 @lru_cache
 def dbt_vars() -> dict[str, Any]:
     """`vars` of dbt_project.yml."""
@@ -253,6 +260,10 @@ def load_settings() -> Settings:
         raise ConfigError(
             f"Settings are wrong: {wrong}.", "Fix them in the environment or in .env."
         ) from None
+    if not next(path for path in (settings.home, *settings.home.parents) if path.exists()).is_dir():
+        raise ConfigError(
+            f"C360_HOME {settings.home} is no folder.", "Choose a folder; it is made if it is not there."
+        )
     for source in source_contracts():
         settings.source_time_zone(source)
     return settings

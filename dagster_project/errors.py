@@ -5,8 +5,9 @@ and what to do, and never a personal value. Does not belong here: how they are s
 or when they are retried (assets/).
 """
 
+import errno
 import traceback
-from pathlib import Path
+from pathlib import Path, PurePath
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -52,8 +53,21 @@ class RefreshBusy(C360Error):
     """Another refresh holds the warehouse."""
 
 
+# What the machine refuses, and no program can foresee.
+_REFUSALS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EIO,
+}  # fmt: skip
+
+
 def mistake(error: Exception) -> C360Error:
-    """An error that nobody raised on purpose, by type and place: its message may quote a customer's value."""
+    """An error that nobody raised on purpose: a file's by the file, any other by type and place, for its message may
+    quote a customer's value."""
+    if isinstance(error, OSError) and error.errno in _REFUSALS and isinstance(error.filename, str | PurePath):
+        return C360Error(
+            f"{error.filename}: {error.strerror}.",
+            "Fix it or its rights, or choose another place: C360_HOME, if it is below that.",
+        )
     ours = [
         f"{path.relative_to(_PACKAGE.parent)}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)

@@ -60,7 +60,13 @@ Listener = Callable[[str, Step, int, int], None]  # event (start, done), step, s
 def dagster_home(settings: Settings) -> Path:
     """The instance's folder, made if it is not there; DAGSTER_HOME is set to it unless it was."""
     if configured := os.environ.get("DAGSTER_HOME"):
-        return Path(configured)
+        home = Path(configured)
+        if not home.is_absolute() or not home.is_dir():
+            raise ConfigError(
+                f"DAGSTER_HOME is {configured}: no folder, or no absolute path.",
+                "Make the folder, or unset DAGSTER_HOME: it is below C360_HOME then.",
+            )
+        return home
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     config = PROJECT_ROOT / "dagster.yaml"

@@ -9,6 +9,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from dagster_project.config import place_of
 from dagster_project.errors import C360Error, SourceError, SourceUnavailable
 
 # What servers say of a wrong password, user, database or missing right; a retry never mends these.
@@ -27,7 +28,7 @@ PERMANENT_PHRASES = (
 def translate(error: Exception, source: str, url: URL, doing: str) -> C360Error:
     """`error`, met while `doing` at `source`, as one line that names what to mend; never the password."""
     setting = f"C360_SOURCE_{source.upper()}_URL"
-    place = f"{source} at {url.host}:{url.port}/{url.database} (user {url.username})"
+    place = f"{source} at {place_of(url)}"
     links = chain(error)
     cause = next((e for e in links if isinstance(e, (sa.exc.DBAPIError, C360Error))), links[-1])
     if isinstance(cause, C360Error):

@@ -101,7 +101,10 @@ class Place:
         if parts.scheme == "file" and parts.path:
             self._root = os.path.realpath(unquote(parts.path))
             if not os.path.isdir(self._root):
-                raise SourceError(f"{source}: there is no folder {self._root}.", f"Mend {self.setting}.")
+                raise SourceError(
+                    f"{source}: there is no folder {self._root}.",
+                    f"Bring it back, or set {self.setting} to where the files are now (file:///folder).",
+                )
         elif parts.scheme == "s3" and parts.netloc:
             try:
                 self._bucket, self._prefix = fs.FileSystem.from_uri(url)

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from dagster_project.config import place_of
 from dagster_project.errors import C360Error, SourceError, WarehouseError
 from dagster_project.sources import exact, leftovers
 from dagster_project.sources.arrival import Arrival, TableLoad
@@ -183,8 +184,7 @@ def _cause(
         return refused
     said = str(links[-1]).strip().splitlines() or [type(links[-1]).__name__]
     return WarehouseError(
-        f"{source.name}: loading into the warehouse at {warehouse.url.host}:{warehouse.url.port} "
-        f"failed: {said[0]}.",
+        f"{source.name}: loading into the warehouse at {place_of(warehouse.url)} failed: {said[0]}.",
         "Fix the warehouse and run the refresh again: it reads the same rows anew.",
     )
 

@@ -237,7 +237,7 @@ class Api:
         if following is not None and (isinstance(following, bool) or not isinstance(following, kinds)):
             raise SourceError(
                 f"{self.source.name}: what {endpoint.path} answers at {endpoint.next} is no "
-                f"{'address' if endpoint.paging == 'link' else 'cursor'} but a {type(following).__name__}.",
+                f"{'address' if endpoint.paging == 'link' else 'cursor'} but {_json_type(following)}.",
                 "Did the API change? Fix `next` or `paging` in the declaration.",
             )
 
@@ -326,6 +326,16 @@ def _at(answer: Any, path: str) -> Any:
     for step in filter(None, path.split(".")):
         answer = answer.get(step) if isinstance(answer, dict) else None
     return answer
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "a text"
 
 
 def read(api: Api, since: Mapping[str, dt.datetime], delivery: Delivery) -> dict[str, int]:

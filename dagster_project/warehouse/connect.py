@@ -14,7 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
-from dagster_project.config import Settings, checked_url, source_contracts
+from dagster_project.config import Settings, checked_url, place_of, source_contracts
 from dagster_project.errors import WarehouseError
 from dagster_project.warehouse import locks, migrations, schema
 from dagster_project.warehouse.embedded import EmbeddedServer
@@ -176,7 +176,6 @@ def unreachable(url: URL, error: Exception) -> WarehouseError:
     """The error for a server that does not answer; names host, port, database and user, never the password."""
     said = str(error.__cause__ or error).strip().splitlines()
     return WarehouseError(
-        f"The warehouse at {url.host}:{url.port}/{url.database} does not answer for {url.username}: "
-        f"{said[0] if said else type(error).__name__}.",
+        f"The warehouse at {place_of(url)} does not answer: {said[0] if said else type(error).__name__}.",
         "Is the server up and C360_WAREHOUSE_URL right? The embedded one: `c360 warehouse start`.",
     )

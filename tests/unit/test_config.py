@@ -5,6 +5,8 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from dagster_project.config import (
     DBT_PROJECT_DIR,
@@ -12,10 +14,14 @@ from dagster_project.config import (
     Settings,
     checked_url,
     load_settings,
+    place_of,
     source_contracts,
 )
 from dagster_project.errors import ConfigError
+from dagster_project.refresh import dagster_home
 from dagster_project.sources import load_source, load_sources
+from dagster_project.sources.failures import translate
+from dagster_project.warehouse.connect import unreachable
 from dagster_project.warehouse.dbt import dbt_environment
 
 
@@ -170,3 +176,38 @@ def test_no_model_holds_a_time_zone_of_its_own() -> None:
         assert not words & zones, (
             f"{file} names {words & zones}; use company_time_zone() or source_time_zone()"
         )
+
+
+def test_a_home_that_is_a_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        monkeypatch.setenv("C360_HOME", str(home))
+        with pytest.raises(ConfigError, match=f"C360_HOME {home} is no folder"):
+            load_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("mysql+pymysql://u:secret@db:3307/shop", "db:3307/shop (user u)"),
+        ("mysql+pymysql://db/shop", "db/shop"),
+        ("postgresql+psycopg://u@/shop", "this machine/shop (user u)"),
+        ("postgresql+psycopg://", "this machine"),
+    ],
+)
+def test_a_place_is_named_as_far_as_its_url_does(url: str, place: str) -> None:
+    assert place_of(make_url(url)) == place
+    refused = sa.exc.OperationalError("select", {}, Exception("no"))
+    for error in (translate(refused, "shop", make_url(url), "reading"), unreachable(make_url(url), refused)):
+        assert place in error.problem and "None" not in error.problem and "secret" not in error.problem
+
+
+def test_a_dagster_home_that_dagster_would_refuse_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert dagster_home(settings()) == tmp_path
+    for home in ("relative", str(tmp_path / "missing")):
+        monkeypatch.setenv("DAGSTER_HOME", home)
+        with pytest.raises(ConfigError, match=f"DAGSTER_HOME is {home}"):
+            dagster_home(settings())

@@ -417,7 +417,7 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     "JSON too deep": ((200, b'{"a":' * 50_000, {}), "nested too deep"),
     "a next that is a number": (
         (200, {"_embedded": {"contacts": [contact(1)]}, "_links": {"next": {"href": 7}}}, {}),
-        "at _links.next.href is no address but a int",
+        "at _links.next.href is no address but a number",
     ),
     "more than is read": (
         (200, gzip.compress(b'{"x": "' + b" " * (130 << 20) + b'"}', 1), {"Content-Encoding": "gzip"}),

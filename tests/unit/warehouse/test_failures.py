@@ -1,6 +1,7 @@
 """What a broken warehouse says, and how a step ends: one line, no value of a row."""
 
 import errno
+from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
 import dagster as dg
@@ -78,3 +79,11 @@ def test_a_mistake_is_named_by_type_alone_for_its_words_may_be_a_customers() -> 
     assert failure.description is not None and failure.description.startswith("ValueError")
     assert SECRET not in f"{failure.description} {failure.metadata}"
     assert failure.__cause__ is None and failure.__suppress_context__
+
+
+def test_a_file_that_the_machine_refuses_is_named_and_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(dg.Failure) as refused, failing_clearly():
+        (tmp_path / "file" / "log").open("w")
+    description = refused.value.description or ""
+    assert description.startswith(f"{tmp_path}/file/log: Not a directory.") and "C360_HOME" in description
