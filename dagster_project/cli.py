@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.progress import (
@@ -58,6 +58,14 @@ console = terminal(file=sys.stdout)  # a refresh redirects standard output while
 @app.command()
 def refresh() -> None:
     """Runs the daily refresh once, with progress and a summary."""
+    try:
+        with interruptible():
+            _refresh()
+    except KeyboardInterrupt:
+        _interrupted(None)
+
+
+def _refresh() -> None:
     from dagster_project import summary
     from dagster_project.refresh import Step
     from dagster_project.refresh import refresh as run_refresh
@@ -76,11 +84,13 @@ def refresh() -> None:
 
         def listen(event: str, step: Step, done: int, total: int) -> None:
             progress.update(task, total=total, completed=done, description=step.name)
-            if event == "done" and not step.runs_gates:
-                mark = ("✗", "red") if step.failed else ("✓", "green")
-                progress.console.print(Text.assemble(mark, f" {step.name:<24} {step.seconds:6.1f} s"))
+            if event == "done":
+                for line in summary.step_lines(step):
+                    progress.console.print(line)
 
         outcome = run_refresh(settings, warehouse, listen)
+    if outcome.is_interrupted:
+        _interrupted(outcome)
     figures = summary.Figures()
     if outcome.steps and outcome.steps[0].name != "start" and (outcome.success or warehouse.answers()):
         figures = summary.gather(warehouse, outcome.run_id)
@@ -103,6 +113,16 @@ def refresh() -> None:
     if outcome.held or figures.newly_quarantined:
         raise typer.Exit(EXIT_INCOMPLETE)
     _what_next(settings.profile == "demo", warehouse)
+
+
+def _interrupted(outcome: Any) -> NoReturn:
+    """What an interrupted refresh left, in words. Exit code EXIT_INTERRUPTED."""
+    where = f" in step {outcome.steps[-1].name}" if outcome and outcome.steps else ""
+    _complain(
+        f"The refresh was interrupted{where}.",
+        "Readers have the last complete state. Run `c360 refresh` again: it finishes what this one began.",
+    )
+    raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _agreement(warehouse: Any) -> Any:

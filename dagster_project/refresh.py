@@ -18,7 +18,7 @@ from typing import TextIO
 
 import dagster as dg
 
-from dagster_project.checks import STEP_SUFFIX
+from dagster_project.checks import GATE, STEP_SUFFIX
 from dagster_project.config import PROJECT_ROOT, Settings, source_contracts
 from dagster_project.errors import ConfigError
 from dagster_project.jobs import daily_refresh_job
@@ -29,11 +29,14 @@ from dagster_project.warehouse.lock import refresh_lock
 
 @dataclass
 class Step:
-    """One step of the run: seconds, and the words of its failure."""
+    """One step of the run: seconds, the words of its failure, and what its checks found."""
 
     name: str
     seconds: float = 0.0
     failed: str | None = None
+    findings: list[str] = field(default_factory=list)  # each once: a source on hold, what a gate found
+    is_stopped: bool = False  # by a check
+    is_interrupted: bool = False
 
     @property
     def runs_gates(self) -> bool:
@@ -47,7 +50,8 @@ class Outcome:
     seconds: float
     steps: list[Step] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)  # gates that stopped the run, with their words
-    held: list[str] = field(default_factory=list)  # sources held back, each with its reason
+    held: list[str] = field(default_factory=list)  # sources on hold, each with its reason
+    is_interrupted: bool = False
 
     @property
     def failures(self) -> list[Step]:
@@ -103,23 +107,41 @@ def refresh(settings: Settings, warehouse: Warehouse, listen: Listener) -> Outco
     with (
         log_file(settings).open("w", encoding="utf-8") as log,
         contextlib.redirect_stdout(log),
+        _errors_to(log),
         _logging_to(log),
     ):
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={"seamless360/started_by": "c360 refresh"},
-        )
+        try:
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                tags={"seamless360/started_by": "c360 refresh"},
+            )
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            watch.is_interrupted = True
+    if watch.is_interrupted:
+        return Outcome(run_id, False, time.monotonic() - started, watch.steps, is_interrupted=True)
     if result.success and watch.skipped:
         # Dagster calls a run a success where a step wrote less than it said, and skips what needed the rest.
         watch.steps.append(Step(watch.skipped[0], failed="The step before it wrote nothing for it: skipped."))
     held = holding.held(warehouse, list(source_contracts())) if warehouse.answers() else []
-    # A source that is held back makes Dagster's run a failed one, after all others were published.
+    # A source on hold makes Dagster's run a failed one, after all others were published.
     stopped = watch.skipped or watch.blocked or any(step.failed for step in watch.steps)
     success = not stopped and (result.success or watch.is_incomplete)
     return Outcome(run_id, success, time.monotonic() - started, watch.steps, watch.blocked, held)
+
+
+@contextlib.contextmanager
+def _errors_to(log: TextIO) -> Iterator[None]:
+    # Of Dagster's helper processes too: Ctrl-C reaches them, and they end with a traceback.
+    terminal = os.dup(2)
+    os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 @contextlib.contextmanager
@@ -152,8 +174,10 @@ class _Watch:
         self.steps: list[Step] = []
         self.blocked: list[str] = []
         self.skipped: list[str] = []
-        self.is_incomplete = False  # published, but a source is held back
-        self._stopped: dict[str, list[str]] = {}  # what a step's gates said, until the step ends
+        self.is_incomplete = False  # published, but a source is on hold
+        self.is_interrupted = False
+        self._stopped: dict[str, list[str]] = {}  # what a step's gates reported, until the step ends
+        self._findings: dict[str, dict[str, None]] = {}  # the same of every check
         self._open: dict[str, tuple[Step, float]] = {}
 
     def __call__(self, entry: dg.EventLogEntry) -> None:
@@ -171,19 +195,29 @@ class _Watch:
         elif event.is_step_success or event.is_step_failure:
             step, begun = self._open.pop(event.step_key or "", (Step(event.step_key or ""), entry.timestamp))
             step.seconds = entry.timestamp - begun
+            step.findings = list(self._findings.pop(step.name, {}))
             if event.is_step_failure:
                 data = event.step_failure_data
                 failure = data.user_failure_data
                 stopped = self._stopped.pop(step.name, None)
-                self.blocked += stopped or []
-                if failure is not None or stopped is None:
-                    step.failed = (failure.description if failure else None) or _words(data.error)
+                if _is_interrupt(data.error):
+                    step.is_interrupted = self.is_interrupted = True
+                else:
+                    step.is_stopped = bool(stopped)
+                    self.blocked += stopped or []
+                    if failure is not None or stopped is None:
+                        step.failed = (failure.description if failure else None) or _words(data.error)
             self.steps.append(step)
             self.listen("done", step, len(self.steps), self.total)
         elif event.is_step_skipped:
             self.skipped.append(event.step_key or "")
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                found = evaluation.description or evaluation.check_name
+                if evaluation.check_name == GATE:  # the gates of several tables are one step
+                    found = f"{evaluation.asset_key.to_user_string()}: {found}"
+                self._findings.setdefault(event.step_key or "", {})[found] = None
             if (
                 not evaluation.passed
                 and evaluation.severity is dg.AssetCheckSeverity.ERROR
@@ -195,6 +229,14 @@ class _Watch:
                 else:
                     key = evaluation.asset_key.to_user_string()
                     stopped.append(f"{key}: {evaluation.description or evaluation.check_name}")
+
+
+def _is_interrupt(error: object) -> bool:
+    while error is not None:
+        if getattr(error, "cls_name", None) in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+            return True
+        error = getattr(error, "cause", None)
+    return False
 
 
 def _words(error: object) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dagster_project.config import source_contracts
 from dagster_project.identity import Score
-from dagster_project.refresh import Outcome
+from dagster_project.refresh import Outcome, Step
 from dagster_project.warehouse import Warehouse, schema
 
 GATE_LAYERS = ("raw", "intermediate", "identity", "marts")
@@ -101,6 +101,33 @@ def show(console: Console, outcome: Outcome, figures: Figures, agreement: Agreem
             padding=(1, 2),
         )
     )
+
+
+FINDINGS_SHOWN = 3
+
+
+def step_lines(step: Step) -> list[Text]:
+    """A step that ended, as the terminal shows it while the run goes on: its mark, and what its checks found.
+
+    Gates in which every rule holds have no line.
+    """
+    if step.failed or step.is_stopped:
+        mark, style = "✗", "red"
+    elif step.is_interrupted or step.findings:
+        mark, style = "⚠", "yellow"
+    elif step.runs_gates:
+        return []
+    else:
+        mark, style = "✓", "green"
+    found = [line for finding in step.findings for line in finding.splitlines()[:1]]
+    if step.failed:
+        found = step.failed.splitlines()[:1]
+    elif step.is_interrupted:
+        found = ["interrupted"]
+    if len(found) > FINDINGS_SHOWN:
+        found = [*found[:FINDINGS_SHOWN], f"and {len(found) - FINDINGS_SHOWN} more"]
+    head = Text.assemble((mark, style), f" {step.name:<24} {step.seconds:6.1f} s")
+    return [head, *(Text(f"    {line}", style) for line in found)]
 
 
 def _contracts() -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dagster_project.assets import OWNERS
-from dagster_project.assets.failures import RETRY_LOST_CONNECTION, failing_clearly
+from dagster_project.assets.failures import failing_clearly, try_again
 from dagster_project.config import Settings
 from dagster_project.errors import C360Error, SourceError, SourceUnavailable
 from dagster_project.quality import Reconciliation, forget, holding, reconcile
@@ -33,13 +33,21 @@ def raw_key(source: str, table: str) -> dg.AssetKey:
 
 
 def source_url(settings: Settings, source: Source, warehouse: Warehouse) -> str:
-    """The configured URL; in the demo profile without one, the demo company's database or folder."""
+    """The configured URL; in the demo profile without one, the demo company's database or folder.
+
+    Raises SourceError where the demo company has neither: of an API, or on a server that is not ours to administer.
+    """
     configured = settings.source_url(source.name)
     if configured:
         return configured
     if source.medium == "files":
         return (settings.demo_files / source.name).as_uri()
-    assert warehouse.admin_url is not None  # the demo profile: settings.source_url refuses production
+    if source.medium == "api" or warehouse.admin_url is None:
+        raise SourceError(
+            f"{source.name}: C360_SOURCE_{source.name.upper()}_URL is not set, and there is no demo company's "
+            f"{'API' if source.medium == 'api' else 'database'} to read instead.",
+            f"Set it, or take {source.name} out of vars.sources in dbt_project/dbt_project.yml.",
+        )
     url = warehouse.admin_url.set(username="c360_demo", database=f"demo_{source.name}")
     return url.render_as_string(hide_password=False)
 
@@ -50,7 +58,6 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"extract_{source.name}",
         specs=[_spec(source, table) for table in source.tables],
-        retry_policy=RETRY_LOST_CONNECTION,
         check_specs=[
             dg.AssetCheckSpec(
                 RECONCILED,
@@ -66,10 +73,12 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         with failing_clearly():
             settings, warehouse = environment.settings, environment.warehouse
+            url = None
             try:
+                url = source_url(settings, source, warehouse)
                 done = extract(
                     source,
-                    source_url(settings, source, warehouse),
+                    url,
                     warehouse,
                     settings.home,
                     progress=context.log.info,
@@ -78,11 +87,10 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
                     secrets=settings.source_secrets(source.name),
                 )
             except (SourceError, SourceUnavailable) as error:
-                if isinstance(error, SourceError) and settings.source_url(source.name) is None:
-                    error.remedy += " The demo company's own database is read: `c360 demo create` builds it."
-                tried_enough = context.retry_number >= RETRY_LOST_CONNECTION.max_retries
-                if isinstance(error, SourceUnavailable) and not tried_enough:
-                    raise
+                if url is not None and settings.source_url(source.name) is None:
+                    error.remedy = _of_the_demo(source, error.remedy)
+                if isinstance(error, SourceUnavailable) and (again := try_again(error, context.retry_number)):
+                    raise again from again.__cause__
                 holding.hold(warehouse, source.name, holding.EXTRACTION, _words(error), context.run_id)
                 context.log.error(f"{source.name} is on hold: {_words(error)}")
                 yield from (_not_read(source, table, error) for table in source.tables)
@@ -118,6 +126,13 @@ def build_raw_assets(source: Source) -> dg.AssetsDefinition:
             _settle(warehouse, source, lost, context.run_id)
 
     return extraction
+
+
+def _of_the_demo(source: Source, remedy: str) -> str:
+    """`remedy` where no setting names the source: nobody can fix that one, and the demo company can be built anew."""
+    place = "folder" if source.medium == "files" else "database"
+    own = f"The demo company's own {place} is read: `c360 demo create` builds it anew."
+    return own if f"C360_SOURCE_{source.name.upper()}_URL" in remedy else f"{remedy} {own}".strip()
 
 
 def reconciled(source: Source, load: TableLoad, found: Reconciliation) -> dg.AssetCheckResult:

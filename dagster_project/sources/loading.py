@@ -4,6 +4,7 @@ Belongs here: dlt's settings, and whose fault a load is that failed. Does not be
 (window.py), what follows from a load (extract.py).
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -124,6 +125,7 @@ def run_load(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     logging.getLogger("dlt").setLevel(logging.CRITICAL)
+    _leave_signals_alone()
     _allow_percent_in_folders()
     name, folder = schema.raw_schema(source.name), work_dir / leftovers.PIPELINES
     shutil.rmtree(folder / name, ignore_errors=True)  # with what a killed run left: its window is read again
@@ -140,6 +142,8 @@ def run_load(
         info = pipeline.run(resources, loader_file_format="parquet")
         normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     except PipelineStepFailed as failed:
+        if any(not isinstance(link, Exception) for link in chain(failed)):
+            raise KeyboardInterrupt from failed  # a request to end the program, whoever turned it into what
         raise _cause(failed, source, warehouse, at_source) from failed
     finally:
         leftovers.clear(folder / name)
@@ -155,6 +159,14 @@ def run_load(
         else:
             loads[table.name].arrivals.remove(arrival)
     return load_id
+
+
+@cache
+def _leave_signals_alone() -> None:
+    """dlt keeps Ctrl-C and SIGTERM to itself while it loads, and may forget them: a refresh ends when it is asked to."""
+    from dlt.common.runtime import signals
+
+    signals.intercepted_signals = contextlib.nullcontext  # type: ignore[assignment]
 
 
 @cache

@@ -1,13 +1,18 @@
 """The extraction's step: a source that breaks is put on hold, a new one too."""
 
+import os
+import signal
+from dataclasses import replace
 from typing import ClassVar
 
 import dagster as dg
 import pytest
 
-from dagster_project.assets import raw
+from dagster_project.assets import failures, raw
 from dagster_project.assets.raw import RECONCILED, build_raw_assets
 from dagster_project.config import Settings
+from dagster_project.errors import SourceError, SourceUnavailable
+from dagster_project.interrupts import interruptible
 from dagster_project.quality import holding
 from dagster_project.resources import Environment
 from dagster_project.sources.arrival import TableLoad
@@ -82,3 +87,94 @@ def test_a_broken_source_is_on_hold_whether_or_not_it_ever_came_through(
         assert [
             "cdr: 3 rows of the source are neither in raw nor in quarantine" in line for line in lines
         ] == ([] if success else [True])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_extraction_is_not_tried_again(
+    clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    There.given = {"settings": settings, "warehouse": clean_warehouse}
+    monkeypatch.setenv("C360_SOURCE_ASTERISK_URL", "mysql+pymysql://db/asterisk")
+    tries = []
+
+    def extract(*_: object, **__: object) -> Extraction:
+        tries.append(1)
+        os.kill(os.getpid(), number)
+        raise AssertionError("the signal came to nothing")
+
+    monkeypatch.setattr(raw, "extract", extract)
+    with interruptible():
+        done = extracted()
+    assert len(tries) == 1
+    assert not done.success
+    assert not [event for event in done.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert holding.held(clean_warehouse, [SOURCE.name]) == []
+
+
+def test_a_source_that_does_not_answer_is_tried_again_and_then_on_hold(
+    clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    There.given = {"settings": settings, "warehouse": clean_warehouse}
+    monkeypatch.setenv("C360_SOURCE_ASTERISK_URL", "mysql+pymysql://db/asterisk")
+    tries = []
+
+    def extract(*_: object, **__: object) -> Extraction:
+        tries.append(1)
+        raise SourceUnavailable("asterisk does not answer.", "Is it up?")
+
+    monkeypatch.setattr(raw, "extract", extract)
+    monkeypatch.setattr(failures, "RETRY_LOST_CONNECTION", dg.RetryPolicy(max_retries=2, delay=0))
+    assert extracted().success
+    assert len(tries) == 3
+    (line,) = holding.held(clean_warehouse, [SOURCE.name])
+    assert line.startswith("asterisk never came through: asterisk does not answer. Is it up?")
+
+
+SETTING = "C360_SOURCE_ASTERISK_URL"
+
+
+@pytest.mark.parametrize(
+    ("medium", "is_set", "remedy", "says", "leaves_out"),
+    [
+        ("database", False, f"Is {SETTING} right?", "demo company's own database", SETTING),
+        ("files", False, f"Bring it back, or set {SETTING}.", "demo company's own folder", SETTING),
+        ("database", False, "Fix the key.", "Fix the key. The demo company's own database", SETTING),
+        ("database", True, f"Is {SETTING} right?", f"Is {SETTING} right?", "demo"),
+    ],
+)
+def test_advice_names_the_setting_only_where_it_is_set(
+    clean_warehouse: Warehouse,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    medium: str,
+    is_set: bool,
+    remedy: str,
+    says: str,
+    leaves_out: str,
+) -> None:
+    monkeypatch.delenv(SETTING, raising=False)
+    if is_set:
+        monkeypatch.setenv(SETTING, "mysql+pymysql://db/asterisk")
+    There.given = {"settings": settings, "warehouse": clean_warehouse}
+    monkeypatch.setattr(type(SOURCE), "medium", medium)
+
+    def extract(*_: object, **__: object) -> Extraction:
+        raise SourceError("asterisk: broken.", remedy)
+
+    monkeypatch.setattr(raw, "extract", extract)
+    extracted()
+    (line,) = holding.held(clean_warehouse, [SOURCE.name])
+    assert says in line and leaves_out not in line
+
+
+def test_a_source_without_a_url_and_without_a_demo_is_on_hold_and_its_setting_named(
+    clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SETTING, raising=False)
+    There.given = {"settings": settings, "warehouse": replace(clean_warehouse, admin_url=None)}
+    assert extracted().success
+    (line,) = holding.held(clean_warehouse, [SOURCE.name])
+    assert f"{SETTING} is not set, and there is no demo company's database" in line and "vars.sources" in line
+    monkeypatch.setattr(type(SOURCE), "medium", "api")
+    with pytest.raises(SourceError, match="demo company's API"):
+        raw.source_url(settings, SOURCE, clean_warehouse)

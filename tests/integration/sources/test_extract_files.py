@@ -1,14 +1,18 @@
 """Extraction of files into a real warehouse: increments, deletes, what is rejected or refused, a bucket."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from dagster_project.assets.failures import failing_clearly
 from dagster_project.errors import SourceError, WarehouseError
+from dagster_project.interrupts import interruptible
 from dagster_project.sources import Source, Table, leftovers
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.declaration import Files
@@ -225,3 +229,17 @@ def test_an_empty_folder_makes_empty_tables(drop: Drop) -> None:
 def test_a_place_that_is_none(drop: Drop, url: str, says: str) -> None:
     with pytest.raises(SourceError, match=says):
         extract(DROP, url, drop.warehouse, drop.work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_dlt_reads_is_one_and_no_fault_of_the_source(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def interrupted(*_: object) -> Iterator[None]:
+        os.kill(os.getpid(), number)
+        yield
+
+    drop.put("prices/a.jsonl", '{"sku": "1", "price": "2"}\n')
+    monkeypatch.setattr("dagster_project.sources.delivery.Delivery.batches", interrupted)
+    with pytest.raises(dg.DagsterExecutionInterruptedError), interruptible(), failing_clearly():
+        drop.load()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from adbc_driver_manager import AdbcStatusCode
 
-from dagster_project.assets.failures import failing_clearly
+from dagster_project.assets.failures import failing_clearly, try_again
 from dagster_project.errors import SourceError, SourceUnavailable
 from dagster_project.warehouse.failures import warehouse_error
 
@@ -65,10 +65,17 @@ def ended(error: Exception) -> dg.Failure:
     return caught.value
 
 
-def test_a_step_ends_in_words_and_only_a_silent_source_is_tried_again() -> None:
+def test_a_step_ends_in_words_and_a_silent_source_is_tried_again() -> None:
     assert ended(SourceError("No column x.", "Name it.")).description == "No column x.\nName it."
-    assert not ended(SourceError("No column x.")).allow_retries
-    assert ended(SourceUnavailable("It does not answer.")).allow_retries
+    silent = SourceUnavailable("It does not answer.", "Is it up?")
+    waits = []
+    for retries in range(3):
+        with pytest.raises(dg.RetryRequested) as again, failing_clearly():
+            raise try_again(silent, retries) or silent
+        assert str(again.value.__cause__.description) == "It does not answer.\nIs it up?"  # type: ignore[union-attr]
+        waits.append(again.value.seconds_to_wait)
+    assert 0 < waits[0] < 4 and 4 < waits[2] < 20
+    assert try_again(silent, 3) is None
     gone = ended(dg.Failure("dbt model a: connection refused\ndbt model b: connection refused"))
     assert gone.description is not None and gone.description.startswith("The warehouse went away")
     assert ended(dg.Failure("dbt model a: 3 rows break it")).description == "dbt model a: 3 rows break it"
