@@ -60,6 +60,16 @@ _REFUSALS = {
 }  # fmt: skip
 
 
+def where(error: Exception) -> str:
+    """The file and line of ours that an error came from; empty where it came from none."""
+    ours = [
+        f"{path.relative_to(_PACKAGE.parent)}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if (path := Path(frame.filename)).is_relative_to(_PACKAGE)
+    ]
+    return ours[-1] if ours else ""
+
+
 def mistake(error: Exception) -> C360Error:
     """An error that nobody raised on purpose: a file's by the file, any other by type and place, for its message may
     quote a customer's value."""
@@ -68,12 +78,7 @@ def mistake(error: Exception) -> C360Error:
             f"{error.filename}: {error.strerror}.",
             "Fix it or its rights, or choose another place: C360_HOME, if it is below that.",
         )
-    ours = [
-        f"{path.relative_to(_PACKAGE.parent)}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if (path := Path(frame.filename)).is_relative_to(_PACKAGE)
-    ]
-    place = f" at {ours[-1]}" if ours else ""
+    place = f" at {found}" if (found := where(error)) else ""
     return C360Error(
         f"{type(error).__name__}{place}: a mistake in the program.",
         "Nothing of this step was kept. Please report this line.",

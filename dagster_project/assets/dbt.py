@@ -153,6 +153,9 @@ def _conformed_tables(source: str) -> list[ConformedTable]:
                 ),
                 amount=node["config"]["meta"].get("amount"),
                 rules=suite.row_rules if suite else (),
+                indexed=tuple(
+                    column for index in node["config"].get("indexes") or () for column in index["columns"]
+                ),
             )
         )
     return tables

@@ -8,7 +8,6 @@ than the models take), and a dbt of its own outlives a killed run and writes on.
 """
 
 import queue
-import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -21,16 +20,15 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from google.protobuf.json_format import MessageToDict
 
+from dagster_project.messages import words
 from dagster_project.warehouse.failures import broken_by_words
 
 FAILURES_SHOWN = 5
 ON_HOLD = "on_hold"  # of an output whose model was not built
+# Nothing printed, no log file, no run_results.json: they would keep the values that a database quotes.
+QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json")
 # The events that dagster-dbt turns into outputs and check results; NodeFinished tells why one failed.
 RESULTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
-# What PostgreSQL adds below an error may quote a row.
-QUOTES_VALUES = ("DETAIL:", "CONTEXT:", "LINE ")
-# So do its words about a value that does not fit its type.
-QUOTED_VALUE = re.compile(r"(?<=[a-z]): \"[^\"]*\"$")
 
 
 def stream(
@@ -57,7 +55,7 @@ def stream(
     if left_out:
         command += ["--exclude", *(f"path:models/staging/{source}+" for source in left_out)]
     command += ["--project-dir", str(project.project_dir), "--profiles-dir", str(project.profiles_dir)]
-    command += ["--quiet"]
+    command += QUIET
     context.log.info("dbt %s", " ".join(command))
     failed = []
     missing = set(context.selected_output_names) & set(context.assets_def.keys_by_output_name)
@@ -144,6 +142,7 @@ def _words(result: Mapping[str, Any], node: Mapping[str, Any]) -> str:
 
 
 def _without_values(message: str) -> str:
-    lines = [line.strip() for line in message.strip().splitlines()]
-    kept = [line for line in lines if line and not line.startswith(QUOTES_VALUES)]
-    return " ".join(QUOTED_VALUE.sub("", line) for line in kept if not line.startswith("compiled code at"))
+    """dbt's first line, which names model and file, and the first line below it; further lines may be of a value."""
+    first, *below = [line.strip() for line in message.strip().splitlines() if line.strip()] or ["failed"]
+    first = first if " Error in " in first else words(first)
+    return " ".join([first, *(words(line) for line in below[:1])])

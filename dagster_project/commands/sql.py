@@ -13,6 +13,7 @@ import typer
 
 from dagster_project.config import load_settings
 from dagster_project.errors import ConfigError, WarehouseError
+from dagster_project.messages import words
 
 
 class Reader(StrEnum):
@@ -64,7 +65,7 @@ def sql(
                 # Prepared, PostgreSQL takes one statement: none can end the transaction and go on as the owner.
                 cursor.execute(query, prepare=True)
             except psycopg.Error as error:
-                said = str(error).strip().splitlines()[0]
+                said = words(str(error), error.sqlstate or "")
                 is_write = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
                 remedy = "A statement that writes needs `--write`." if is_write else "Fix the query."
                 raise ConfigError(f"The query failed: {said}.", remedy) from error

@@ -16,6 +16,8 @@ from dagster_project.config import DEFAULT_PHONE_REGION
 from dagster_project.identity.engine import dictionary
 from dagster_project.identity.regions import in_sql
 
+# Characters; an e-mail address has no more by its standard, and what is longer fits no index of the warehouse.
+LONGEST = 320
 # Regions whose numbers have the code 7, and the habits of writing that `_RUSSIAN` reads.
 _SEVEN = ("RU", "KZ")
 

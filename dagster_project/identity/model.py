@@ -22,6 +22,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 from dagster_project.errors import IdentityError
 from dagster_project.identity.engine import typo, within
+from dagster_project.identity.identifiers import LONGEST
 from dagster_project.identity.profiles import PROFILE_COLUMNS
 
 SEED = 360
@@ -195,7 +196,8 @@ def train_model(con: duckdb.DuckDBPyConnection, trained_at: dt.datetime) -> Mode
         con.sql(
             " union all ".join(
                 f"select '{column}' as column_name, {column} as value,"
-                f" count(*) / sum(count(*)) over () as frequency from profiles where is_strong and {column} is not null"
+                f" count(*) / sum(count(*)) over () as frequency from profiles where is_strong"
+                f" and length({column}) <= {LONGEST}"
                 f" group by {column}"
                 for column in TERM_FREQUENCY_COLUMNS
             )

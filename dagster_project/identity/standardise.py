@@ -16,7 +16,7 @@ from dagster_project.identity import regions
 from dagster_project.identity.addresses import read_addresses
 from dagster_project.identity.company import UNNAMED, Company
 from dagster_project.identity.engine import beside
-from dagster_project.identity.identifiers import spell
+from dagster_project.identity.identifiers import LONGEST, spell
 
 RECORD_COLUMNS = (
     *("source_system", "source_record_id", "full_name", "given_name", "middle_name", "family_name", "gender"),
@@ -376,7 +376,7 @@ def _held(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Makes `held` (rid, kind, value: what records are linked by) and `record_identifiers` (what is reported of them)."""
     find_regions(con, company)
     con.execute(
-        """
+        f"""
         create or replace table written_identifiers as
         select i.rid, i.kind, trim(i.value) as value, case when i.kind = 'phone' then p.regions else '' end as regions,
             bool_or(is_main) as is_main
@@ -390,7 +390,7 @@ def _held(con: duckdb.DuckDBPyConnection, company: Company) -> None:
             union all select rid, 'messenger', lower(messenger_kind) || ':' || messenger_id, true from records
         ) i join records r using (rid)
         join phone_regions p on p.source_system = r.source_system and p.country is not distinct from r.country
-        where i.value is not null and trim(i.value) <> ''
+        where i.value is not null and trim(i.value) <> '' and length(trim(i.value)) <= {LONGEST}
         group by all
         """
     )

@@ -83,7 +83,8 @@ def ensure(connection: sa.Connection, place: Place) -> None:
             "row_key text, row jsonb not null, reasons text[] not null, load_id text, run_id text not null, "
             "first_quarantined_at timestamptz not null default now(), "
             "last_seen_at timestamptz not null default now());"
-            f'create index if not exists "{name}_row_key_idx" on {place.quarantine} (row_key)'
+            # A key may be of any length: an identifier that is too long to be one is part of its row's key.
+            f'create index if not exists "{name}_row_key_idx" on {place.quarantine} using hash (row_key)'
         )
     )
 

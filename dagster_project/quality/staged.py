@@ -8,13 +8,13 @@ A conformed table is the union of all sources and is built or not built as a who
 then. So the source at fault must be known first: it is put on hold, and the others are built.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from dagster_project.messages import words
 from dagster_project.quality import holding
 from dagster_project.quality.gate import parameters
 from dagster_project.quality.suites import Expectation
@@ -26,6 +26,8 @@ SOURCE_ROWS = "source_rows"
 # A table of which so many and more than half of a source's rows would be moved out: the source is not as it was.
 MANY_ROWS = 10
 FAULTS_SHOWN = 5
+# Of a value that indexes hold: two records' IDs, or an ID and an identifier, are in one index row, which has 2,704 bytes.
+LONGEST_INDEXED_BYTES = 1_250
 # Classes of errors that a model or its rows make; any other is the warehouse's own.
 OF_THE_MODEL = ("21", "22", "23", "42", "0A")
 
@@ -34,8 +36,8 @@ OF_THE_MODEL = ("21", "22", "23", "42", "0A")
 class ConformedTable:
     """A conformed table as its model declares it. `columns`: name → type; `rules`: its suite's row rules.
 
-    required: columns that the model holds to be filled, besides the key. amount: what is summed up when raw rows
-    and conformed rows are compared.
+    required: columns that the model holds to be filled, besides the key. indexed: columns of its indexes. amount: what
+    is summed up when raw rows and conformed rows are compared.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ConformedTable:
     required: tuple[str, ...] = ()
     amount: str | None = None
     rules: tuple[Expectation, ...] = ()
+    indexed: tuple[str, ...] = ()
 
 
 def hold_faulty(
@@ -146,14 +149,8 @@ def _error_of(connection: sa.Connection, statement: str) -> str | None:
         state = str(getattr(error.orig, "sqlstate", None) or "")
         if error.connection_invalidated or broken_by_words(said) or state[:2] not in OF_THE_MODEL:
             raise
-        return without_values(said)
+        return words(said, state)
     return None
-
-
-def without_values(said: str) -> str:
-    """The first line of PostgreSQL's words; what it quotes of a row is left out."""
-    first = (said.strip().splitlines() or ["no reason given"])[0]
-    return re.sub(r'value "[^"]*"', "a value", re.sub(r'(: )"[^"]*"?.*$', "", first))
 
 
 def _look(connection: sa.Connection, source: str, table: ConformedTable) -> list[str]:
@@ -164,6 +161,18 @@ def _look(connection: sa.Connection, source: str, table: ConformedTable) -> list
     asked += [(c, f"{_quoted(c)} is null", "have none, and it is part of the key", True) for c in table.key]
     required = [c for c in table.required if c not in (*table.key, "source_system")]
     asked += [(c, f"{_quoted(c)} is null", "have none", True) for c in required]
+    # A row that breaks a rule on its length goes to quarantine alone.
+    bounded = {
+        rule.column for rule in table.rules if rule.type == "expect_column_value_lengths_to_be_between"
+    }
+    asked += [
+        (
+            *(c, f"octet_length(cast({_quoted(c)} as text)) > {LONGEST_INDEXED_BYTES}"),
+            *(f"are longer than an index takes ({LONGEST_INDEXED_BYTES:,} bytes)", True),
+        )
+        for c in dict.fromkeys((*table.key, *table.indexed))
+        if c not in bounded
+    ]
     for rule in table.rules:
         if condition := _breaks(rule):
             asked.append((rule.column or "", condition, f"break '{rule.rule}'", False))

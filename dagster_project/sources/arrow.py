@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from dagster_project.sources.engine import libpq_address
+from dagster_project.sources.engine import libpq_address, mark_as_the_sources
 from dagster_project.sources.raw_types import RawColumn
 from dagster_project.sources.unfit import Reason, no_value
 
@@ -71,7 +71,9 @@ class ArrowLoader:
                     yield self._whole(batch.columns, len(batch), _from_adbc)
             except adbc.Error as error:
                 met = psycopg.errors.lookup(error.sqlstate) if error.sqlstate else psycopg.OperationalError
-                raise sa.exc.DBAPIError.instance(None, None, met(str(error)), psycopg.Error) from error
+                read = met(str(error))
+                mark_as_the_sources(read)
+                raise sa.exc.DBAPIError.instance(None, None, read, psycopg.Error) from error
 
     def _begin(self, opened: contextlib.ExitStack) -> Iterator[pa.RecordBatch] | None:
         """The batches, the first of them read already; None where ADBC cannot read this."""

@@ -538,7 +538,11 @@ def _columns(
         raise Refused(f"it has more than {MOST_COLUMNS} columns")
     if "" in columns:
         raise Refused(f"its column {columns.index('') + 1} has no name")
+    is_added = table.files.hash_as if table.files else None
+    lacking = [name for name in table.required_columns if name not in (*columns, is_added)]
     for ours, theirs in collisions(names, rename).items():
+        if lacking:  # then it may have no header, and these are values
+            raise Refused(f"it has no column {', '.join(lacking)}")
         raise Refused(f"its columns {' and '.join(theirs)} are both called {ours}")
     for ours, name in zip(columns, names, strict=True):
         sql.execute("insert into headers values (?, ?, ?)", [table.name, ours, name])

@@ -4,8 +4,6 @@ Belongs here: narrowing a failed read down to a name a person can act on. Does n
 that succeeds.
 """
 
-import re
-
 import sqlalchemy as sa
 
 from dagster_project.errors import SourceError, SourceUnavailable
@@ -17,10 +15,9 @@ CHUNK_ROWS = 50_000
 
 
 def unreadable(source: Source, table_name: str, column: str, why: str) -> SourceError:
-    """`why` is a driver's, which may quote the value."""
-    said = re.sub(r"(['\"]).*\1", "…", why)
+    """`why`: without the value."""
     return SourceError(
-        f"{source.name}: column {table_name}.{column} holds a value that cannot be read: {said}.",
+        f"{source.name}: column {table_name}.{column} holds a value that cannot be read: {why}.",
         "Fix the value at the source, or set the database's character set right.",
     )
 

@@ -17,6 +17,8 @@ POSTGRESQL = CONNECT_TIMEOUT | {
     "client_encoding": "utf8",
 }
 
+_AT_SOURCE = "c360_at_source"
+
 
 def source_engine(url: URL) -> sa.Engine:
     """An engine that reads. Times without a zone arrive as the source writes them."""
@@ -28,11 +30,25 @@ def source_engine(url: URL) -> sa.Engine:
         if url.get_driver_name() == "pymysql":
             arguments["conv"] = _pymysql_conversions()
     engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    sa.event.listen(engine, "handle_error", _mark)
     if url.get_backend_name() in ("mysql", "mariadb"):
         sa.event.listen(engine, "connect", _patient_and_read_only)
     elif url.get_driver_name() == "psycopg":
         sa.event.listen(engine, "connect", _with_times_as_text)
     return engine
+
+
+def mark_as_the_sources(error: BaseException) -> None:
+    """Notes on a driver's error that it was met at a source: the warehouse's errors are of the same types."""
+    error.__dict__[_AT_SOURCE] = True
+
+
+def is_the_sources(error: BaseException) -> bool:
+    return bool(error.__dict__.get(_AT_SOURCE))
+
+
+def _mark(context: sa.engine.ExceptionContext) -> None:
+    mark_as_the_sources(context.original_exception)
 
 
 def libpq_address(url: URL) -> str | None:

@@ -27,12 +27,13 @@ from dagster_project.sources.declaration import Source
 from dagster_project.sources.delivery import Delivery
 from dagster_project.sources.diagnose import unreadable_column
 from dagster_project.sources.engine import source_engine
-from dagster_project.sources.failures import chain, translate
-from dagster_project.sources.loading import delivered_resource, no_space, run_load, table_resource
+from dagster_project.sources.failures import met_at_source, no_space, translate, unforeseen
+from dagster_project.sources.loading import delivered_resource, run_load, table_resource
 from dagster_project.sources.raw_tables import prepare, refuse_emptied, rename
 from dagster_project.sources.reflect import Reflected, reflect
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse
+from dagster_project.warehouse.failures import chain
 
 MOST_PICKED = 5_000  # values of keys that name rows in one query; for more the whole table is read
 
@@ -60,12 +61,31 @@ def extract(
 
     `may_be_emptied` names tables (`source.table`) that may lose all their rows; `on_keys` is handed each
     compared table's key set; `secrets` are an API's tokens.
-    Raises SourceError (mend it), SourceUnavailable (try again) or WarehouseError.
+    Raises SourceError (fix it), SourceUnavailable (try again) or WarehouseError; whatever else a source's data cause
+    is a SourceError too: it stops no other source.
     """
-    if source.medium != "database":
-        return _extract_delivered(
-            source, url, warehouse, work_dir, progress, may_be_emptied, on_keys, secrets
-        )
+    try:
+        if source.medium != "database":
+            return _extract_delivered(
+                source, url, warehouse, work_dir, progress, may_be_emptied, on_keys, secrets
+            )
+        return _extract_database(source, url, warehouse, work_dir, progress, may_be_emptied, on_keys)
+    except C360Error:
+        raise
+    except Exception as error:
+        raise no_space(error, source.name) or unforeseen(error, source.name) from error
+
+
+def _extract_database(
+    source: Source,
+    url: str,
+    warehouse: Warehouse,
+    work_dir: Path,
+    progress: Callable[[str], None],
+    may_be_emptied: frozenset[str],
+    on_keys: keys.OnKeys,
+) -> Extraction:
+    """`extract` of a source that is a database."""
     place = make_url(url)
     if place.drivername in ("file", "s3", "http", "https"):
         raise SourceError(
@@ -119,7 +139,11 @@ def extract(
             "Fix the key's column at the source, or drop the raw table: it is read anew.",
         ) from error
     except (sa.exc.SQLAlchemyError, OSError, UnicodeError) as error:
-        raise no_space(source, error) or translate(error, source.name, place, "reading") from error
+        if isinstance(error, sa.exc.DBAPIError) and not met_at_source(error):
+            raise  # the warehouse's, or rows that it does not take
+        raise no_space(error, source.name, is_reading=True) or translate(
+            error, source.name, place, "reading"
+        ) from error
     finally:
         engine.dispose()
     return _finished(source, loads, load_id, warehouse, progress)
@@ -197,48 +221,41 @@ def _extract_delivered(
         TemporaryDirectory(prefix=leftovers.DELIVERY, dir=work_dir) as folder,
         Delivery(source, Path(folder)) as delivery,
     ):
-        try:
-            if source.medium == "api":
-                api = rest.Api(source, url, secrets, work_dir)
-                readings = _read_api(api, delivery, loads, warehouse)
-            else:
-                readings = files.read(source, url, files.known(source, warehouse), delivery)
-            reflected = delivery.reflected()
-            rename(source, reflected, warehouse)
-            for name, prepared in prepare(source, reflected, warehouse).items():
-                loads[name].new_columns = prepared.new
-            counted = window.rows_at_source(source, warehouse)
-            resources = []
-            for table in source.tables:
-                load, reading = loads[table.name], readings[table.name]
-                load.refused, load.rows_rejected = reading.refused, reading.rejected
-                delivery.settle(table)
-                rows = delivery.count(table)
-                load.rows_at_source = counted.get(table.name, 0)
-                if reading.is_whole and table.deletes == "compared":
-                    load.rows_at_source = rows
-                    if f"{source.name}.{table.name}" not in may_be_emptied:
-                        refuse_emptied(source, load, warehouse)
-                elif rows:
-                    load.rows_at_source += keys.count_new(source, table, delivery.keys(table), warehouse)
-                if rows:
-                    resources.append(delivered_resource(table, delivery, reflected, load))
-            load_id = None
-            if resources:
-                load_id = run_load(source, resources, loads, warehouse, work_dir)
-            keys.index(source, [load.table for load in loads.values() if load.rows_loaded], warehouse)
-            for table in source.tables:
-                if table.deletes == "compared" and readings[table.name].is_whole:
-                    load = loads[table.name]
-                    load.tombstones = keys.compare(
-                        source, table, delivery.keys(table), warehouse, on_keys
-                    ).gone
-            with warehouse.begin() as connection:
-                files.finish(source, readings, delivery, load_id, connection)
-        except (OSError, sa.exc.SQLAlchemyError) as error:
-            if full := no_space(source, error):
-                raise full from error
-            raise
+        if source.medium == "api":
+            api = rest.Api(source, url, secrets, work_dir)
+            readings = _read_api(api, delivery, loads, warehouse)
+        else:
+            readings = files.read(source, url, files.known(source, warehouse), delivery)
+        reflected = delivery.reflected()
+        rename(source, reflected, warehouse)
+        for name, prepared in prepare(source, reflected, warehouse).items():
+            loads[name].new_columns = prepared.new
+        counted = window.rows_at_source(source, warehouse)
+        resources = []
+        for table in source.tables:
+            load, reading = loads[table.name], readings[table.name]
+            load.refused, load.rows_rejected = reading.refused, reading.rejected
+            delivery.settle(table)
+            rows = delivery.count(table)
+            load.rows_at_source = counted.get(table.name, 0)
+            if reading.is_whole and table.deletes == "compared":
+                load.rows_at_source = rows
+                if f"{source.name}.{table.name}" not in may_be_emptied:
+                    refuse_emptied(source, load, warehouse)
+            elif rows:
+                load.rows_at_source += keys.count_new(source, table, delivery.keys(table), warehouse)
+            if rows:
+                resources.append(delivered_resource(table, delivery, reflected, load))
+        load_id = None
+        if resources:
+            load_id = run_load(source, resources, loads, warehouse, work_dir)
+        keys.index(source, [load.table for load in loads.values() if load.rows_loaded], warehouse)
+        for table in source.tables:
+            if table.deletes == "compared" and readings[table.name].is_whole:
+                load = loads[table.name]
+                load.tombstones = keys.compare(source, table, delivery.keys(table), warehouse, on_keys).gone
+        with warehouse.begin() as connection:
+            files.finish(source, readings, delivery, load_id, connection)
     return _finished(source, loads, load_id, warehouse, progress)
 
 
@@ -298,4 +315,4 @@ def _at_source(failed: Any, source: Source, reflected: Reflected, engine: sa.Eng
     if known := next((link for link in links if isinstance(link, C360Error)), None):
         return known
     found = table and unreadable_column(source, table, reflected, engine)
-    return found or translate(failed, source.name, engine.url, f"reading {table}")
+    return found or translate(failed, source.name, engine.url, f"reading {table}" if table else "reading")

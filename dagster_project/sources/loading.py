@@ -5,10 +5,8 @@ Belongs here: dlt's settings, and whose fault a load is that failed. Does not be
 """
 
 import contextlib
-import errno
 import logging
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -18,25 +16,19 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from dagster_project.config import place_of
-from dagster_project.errors import C360Error, SourceError, WarehouseError
+from dagster_project.errors import C360Error
 from dagster_project.sources import exact, leftovers
 from dagster_project.sources.arrival import Arrival, TableLoad
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.delivery import Delivery
-from dagster_project.sources.failures import chain
+from dagster_project.sources.failures import no_space, refused_rows
 from dagster_project.sources.raw_tables import DELETED_AT, holds_rows
 from dagster_project.sources.reflect import Reflected
 from dagster_project.sources.window import Picked, Window
 from dagster_project.warehouse import Warehouse, schema
+from dagster_project.warehouse.failures import chain
 
 FILE_BYTES = 4 << 20
-# What a class of PostgreSQL's errors says of a value.
-_REFUSED = {
-    "22": "a value that is not of its column's type",
-    "23": "a row that breaks a constraint",
-    "54": "a value or row that is too large",
-}
 
 
 def table_resource(
@@ -187,43 +179,9 @@ def _cause(
     failed: Any, source: Source, warehouse: Warehouse, at_source: Callable[[Any], C360Error] | None
 ) -> C360Error:
     """Whose fault a failed dlt step is: reading fails at the source; loading at the warehouse or disk, or by a value."""
-    if full := no_space(source, failed):
+    is_reading = failed.step == "extract" and at_source is not None
+    if full := no_space(failed, source.name, is_reading=is_reading):
         return full
-    if failed.step == "extract" and at_source:
+    if is_reading and at_source:
         return at_source(failed)
-    links = chain(failed)
-    if refused := _refused_value(source, links):
-        return refused
-    said = str(links[-1]).strip().splitlines() or [type(links[-1]).__name__]
-    return WarehouseError(
-        f"{source.name}: loading into the warehouse at {place_of(warehouse.url)} failed: {said[0]}.",
-        "Fix the warehouse and run the refresh again: it reads the same rows anew.",
-    )
-
-
-def _refused_value(source: Source, links: list[BaseException]) -> SourceError | None:
-    """A value that PostgreSQL does not take: the source's fault, in words without it."""
-    said = "\n".join(map(str, links))
-    states = [
-        state for link in links if (state := getattr(link, "pgcode", None) or getattr(link, "sqlstate", None))
-    ]
-    states += re.findall(r"SQLSTATE: (\w{5})", said)
-    state = next((state for state in states if state[:2] in _REFUSED), None)
-    if state is None:
-        return None
-    place = re.search(r"COPY (\w+), line \d+(?:, column (\w+))?", said)
-    job = re.search(r"job_id=['`]?(\w+)\.", said)
-    where = ".".join(filter(None, place.groups())) if place else job[1] if job else "a table"
-    return SourceError(
-        f"{source.name}: {where} holds {_REFUSED[state[:2]]}: the warehouse does not take it (SQLSTATE {state}).",
-        f"Fix the row at the source, or leave {'the column' if place and place[2] else 'it'} out by is_narrow.",
-    )
-
-
-def no_space(source: Source, error: BaseException) -> WarehouseError | None:
-    if not any(isinstance(link, OSError) and link.errno == errno.ENOSPC for link in chain(error)):
-        return None
-    return WarehouseError(
-        f"{source.name}: no space left on the disk while loading.",
-        "Make room below C360_HOME and the warehouse's data folder, then run the refresh again.",
-    )
+    return refused_rows(failed, source.name, warehouse.url)

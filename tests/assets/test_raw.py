@@ -2,11 +2,16 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import dagster as dg
+import psycopg
+import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from dagster_project.assets import failures, raw
 from dagster_project.assets.raw import RECONCILED, build_raw_assets
@@ -15,6 +20,7 @@ from dagster_project.errors import SourceError, SourceUnavailable
 from dagster_project.interrupts import interruptible
 from dagster_project.quality import holding
 from dagster_project.resources import Environment
+from dagster_project.sources import extract
 from dagster_project.sources.arrival import TableLoad
 from dagster_project.sources.asterisk import SOURCE
 from dagster_project.sources.extract import Extraction
@@ -37,12 +43,25 @@ class There(Environment):
         return self.given["warehouse"]  # type: ignore[return-value]
 
 
-def extracted() -> dg.ExecuteInProcessResult:
+def extracted(instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [build_raw_assets(SOURCE)],
+        instance=instance,
         resources={"environment": There(), "refresh_lock": dg.ResourceDefinition.none_resource()},
         raise_on_error=False,
     )
+
+
+def raising(error: Exception) -> Callable[..., Extraction]:
+    def fail(*_: object, **__: object) -> Extraction:
+        raise error
+
+    return fail
+
+
+def in_a_driver(value: str) -> Exception:
+    said = psycopg.errors.InvalidTextRepresentation(f'invalid input syntax for type integer: "{value}"')
+    return sa.exc.DBAPIError.instance("select 1", None, said, psycopg.Error)  # type: ignore[return-value]
 
 
 def test_a_broken_source_is_on_hold_whether_or_not_it_ever_came_through(
@@ -67,6 +86,17 @@ def test_a_broken_source_is_on_hold_whether_or_not_it_ever_came_through(
     assert all(check.check_name == RECONCILED and not check.passed for check in checks)
     (line,) = holding.held(clean_warehouse, [SOURCE.name])
     assert "the source has no table cdr" in line
+
+    # Whatever its data cause is its own fault, and no value of them is in what anybody reads.
+    mark = "Маркер-79161234567"
+    for error in (ValueError(mark), pa.ArrowInvalid(f"Failed to parse string: '{mark}'"), in_a_driver(mark)):
+        with monkeypatch.context() as patch:
+            patch.setattr(extract, "_extract_database", raising(error))
+            assert (broken := extracted()).success
+        (line,) = holding.held(clean_warehouse, [SOURCE.name])
+        assert "asterisk" in line and "mistake" not in line and "None" not in line
+        states = clean_warehouse.read("select * from ops.source_states").to_pylist()
+        assert mark not in f"{line} {states} {broken.all_events}"
 
     # It answers again, but of five rows that it counted three are nowhere.
     with clean_warehouse.begin() as connection:
@@ -178,3 +208,34 @@ def test_a_source_without_a_url_and_without_a_demo_is_on_hold_and_its_setting_na
     monkeypatch.setattr(type(SOURCE), "medium", "api")
     with pytest.raises(SourceError, match="demo company's API"):
         raw.source_url(settings, SOURCE, clean_warehouse)
+
+
+def test_a_step_that_fails_leaves_no_value_in_dagsters_storage(
+    clean_warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = clean_warehouse.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("C360_SOURCE_ASTERISK_URL", url)
+    There.given = {"settings": settings, "warehouse": clean_warehouse}
+    mark = "Marker79160001122"
+
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise in_a_driver(mark)
+        except sa.exc.DBAPIError as error:
+            raise KeyError(mark) from error
+
+    monkeypatch.setattr(raw, "reconcile", fail)  # after what is the source's own
+    monkeypatch.setattr(
+        raw, "extract", lambda *_, **__: Extraction(SOURCE.name, None, [TableLoad(name) for name in TABLES])
+    )
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        done = extracted(instance)
+        assert not done.success
+        (failed,) = [event for event in done.all_events if event.is_step_failure]
+        assert "The warehouse refused a statement: a value does not fit its column" in str(
+            failed.step_failure_data
+        )
+        records = instance.all_logs(done.run_id)
+        assert records and mark not in str(records)
+    stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert stored and not [path.name for path in stored if mark.encode() in path.read_bytes()]

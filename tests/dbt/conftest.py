@@ -35,16 +35,21 @@ Dbt = Callable[..., DbtRun]
 
 
 @pytest.fixture(scope="session")
-def dbt(warehouse: Warehouse, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+def dbt_targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt writes is below it, its logs too."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+@pytest.fixture(scope="session")
+def dbt(warehouse: Warehouse, settings: Settings, dbt_targets: Path) -> Dbt:
     """Runs dbt on the test's warehouse; results are read from run_results.json.
 
     What dbt parsed is kept through the session, for each project with its variables: parsing is most of a short run.
     """
-    targets = tmp_path_factory.mktemp("dbt")
 
     def run(*arguments: str, project: Path = DBT_PROJECT_DIR, settings: Settings = settings) -> DbtRun:
         variables = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else ""
-        target = targets / hashlib.sha256(f"{project} {variables}".encode()).hexdigest()[:12]
+        target = dbt_targets / hashlib.sha256(f"{project} {variables}".encode()).hexdigest()[:12]
         target.mkdir(exist_ok=True)
         environment = os.environ | dbt_environment(warehouse, settings)
         environment |= {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}

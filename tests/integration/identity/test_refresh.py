@@ -257,6 +257,20 @@ def test_a_decision_judges_the_link_that_stood_before_it(filled: Warehouse) -> N
     assert (count, float(precision)) == (2, 1.0)
 
 
+def test_a_value_that_no_index_takes_stops_nobody(filled: Warehouse) -> None:
+    do(
+        filled,
+        "update intermediate.customer_records c set email = l.v, login_id = l.v, messenger_id = l.v, loyalty_card = l.v, "
+        "family_name = l.v, city = l.v, phone = phone || l.v "
+        "from (select string_agg(md5(i::text), '') as v from generate_series(1, 320) i) l "
+        "where c.source_record_id = (select min(source_record_id) from intermediate.customer_records where phone <> '')",
+    )
+    done = refresh(filled, "r1")
+    assert done.records == len(ids(filled)) > done.customers
+    assert rows(filled, "select max(length(value)) <= 320 from identity.record_identifiers") == [(True,)]
+    assert rows(filled, "select max(length(value)) <= 320 from identity.model_term_frequencies") == [(True,)]
+
+
 def test_no_card_and_a_single_one_are_defined_results(filled: Warehouse) -> None:
     do(filled, "create table kept as select * from intermediate.customer_records")
     do(filled, "truncate intermediate.customer_records")

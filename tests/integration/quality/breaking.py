@@ -64,6 +64,9 @@ BREAKING: dict[str, dict[str, Rows]] = {
         }
     },
     "intermediate/customer_records": {
+        "no identifier has more than 320 characters": {
+            "intermediate.customer_records": [{"email": "a" * 321}]
+        },
         "a parent is a card of the same source, no company": {
             "intermediate.customer_records": [{"parent_record_id": "gone"}]
         },

@@ -329,3 +329,27 @@ def test_what_is_not_in_a_closed_list_is_counted_by_source_and_named_unless_it_m
         "(pbx: 'kiosk' 2, events: another value 1, events: another value 1), "
         'moved to quarantine."calls"',
     )
+
+
+def test_a_row_whose_key_no_index_takes_waits_as_any_other(
+    clean_warehouse: Warehouse, make_suite: MakeSuite
+) -> None:
+    execute(
+        clean_warehouse,
+        "create table intermediate.customer_record_identifiers as "
+        "select 'crm' as source_system, 'c' || n as source_record_id, 'email' as kind, "
+        "case when n = 1 then (select string_agg(md5(i::text), '') from generate_series(1, 320) i) "
+        "else 'anna@example.ru' end as value from generate_series(1, 3) n",
+    )
+    rule = check("expect_column_value_lengths_to_be_between", column="value", min_value=1, max_value=320)
+    suite = make_suite(
+        "intermediate/customer_record_identifiers",
+        rule | {"meta": {"row_rule": "an identifier has 1 to 320 characters"}},
+        key=["source_system", "source_record_id", "kind", "value"],
+    )
+    assert moves(gate(clean_warehouse, suite)) == (1, 0, 0)
+    assert rows(
+        clean_warehouse,
+        "select row ->> 'source_record_id', length(row_key) > 10000, reasons "
+        "from quarantine.customer_record_identifiers",
+    ) == [("c1", True, ["an identifier has 1 to 320 characters"])]

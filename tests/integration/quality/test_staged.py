@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from dagster_project.quality import Expectation, holding
-from dagster_project.quality.staged import ConformedTable, find_faults, hold_faulty, without_values
+from dagster_project.quality.staged import ConformedTable, find_faults, hold_faulty
 from dagster_project.warehouse import Warehouse
 from tests.integration.quality.conftest import execute
 
@@ -22,7 +22,10 @@ ORDERS = ConformedTable(
         "channel": "text",
         "amount_total": "numeric(18, 4)",
         "ordered_at": "timestamptz",
+        "card": "text",
+        "note": "text",
     },
+    indexed=("order_id", "card"),
     amount="amount_total",
     rules=(CHANNEL,),
 )
@@ -45,11 +48,12 @@ def staging(warehouse: Warehouse) -> Iterator[Warehouse]:
         """
         create schema if not exists staging;
         create table staging.written as
-        select 'shop:' || n as order_id, 'shop' as source_system, 'web' as channel, '10.5' as amount, false as is_gone
+        select 'shop:' || n as order_id, 'shop' as source_system, 'web' as channel, '10.5' as amount, false as is_gone,
+            '' as card, '' as note
         from generate_series(1, 40) n;
         create table staging.sound as table staging.written;
         create view staging.stg_shop__orders as
-        select order_id, source_system, channel, cast(amount as numeric) as amount_total
+        select order_id, source_system, channel, card, note, cast(amount as numeric) as amount_total
         from staging.written where not is_gone;
         create view staging.stg_shop__source_rows as
         select 'shop' as source_system, 'orders' as table_name, order_id as row_id, 'orders' as contract,
@@ -82,8 +86,17 @@ def test_a_sound_source_has_no_faults_and_leaves_nothing_behind(staging: Warehou
             "order_id = 'shop:9'",
             "stg_shop__orders: 1 values of the key (order_id) are there more than once, in 3 of 40 rows",
         ),
+        (
+            "order_id = order_id || repeat('0', 1250)",
+            "stg_shop__orders.order_id: 2 of 40 rows are longer than an index takes (1,250 bytes)",
+        ),
+        (
+            "card = repeat('0', 1251)",
+            "stg_shop__orders.card: 2 of 40 rows are longer than an index takes (1,250 bytes)",
+        ),
+        ("note = repeat('0', 1251)", None),
         ("source_system = 'erp'", "stg_shop__orders.source_system: 2 of 40 rows are not of shop"),
-        ("amount = 'двенадцать'", "stg_shop__orders.amount_total: invalid input syntax for type numeric"),
+        ("amount = 'двенадцать'", "stg_shop__orders.amount_total: invalid input syntax for type numeric: …"),
         ("amount = '1e15'", "stg_shop__orders.amount_total: numeric field overflow"),
         (
             "is_gone = true",
@@ -93,10 +106,10 @@ def test_a_sound_source_has_no_faults_and_leaves_nothing_behind(staging: Warehou
     ],
 )
 def test_what_one_source_has_wrong_is_named_without_a_value(
-    staging: Warehouse, broken: str, said: str
+    staging: Warehouse, broken: str, said: str | None
 ) -> None:
     execute(staging, f"update staging.written set {broken} {WHICH}")
-    assert faults(staging) == [said]
+    assert faults(staging) == ([said] if said else [])
 
 
 def test_few_unknown_words_are_the_gates_and_most_put_the_source_on_hold(staging: Warehouse) -> None:
@@ -108,7 +121,9 @@ def test_few_unknown_words_are_the_gates_and_most_put_the_source_on_hold(staging
 
 def test_a_model_that_is_missing_or_has_a_column_too_many_is_named(staging: Warehouse) -> None:
     assert find_faults(staging, "kiosk", (ORDERS,)) == ["dbt has not built stg_kiosk__orders"]
-    fewer = ConformedTable("orders", ORDERS.key, {"order_id": "text", "source_system": "text"})
+    fewer = ConformedTable(
+        "orders", ORDERS.key, {name: kind for name, kind in ORDERS.columns.items() if name != "amount_total"}
+    )
     assert find_faults(staging, "shop", (fewer,)) == [
         "stg_shop__orders.amount_total: the conformed table orders has no such column"
     ]
@@ -128,23 +143,10 @@ def test_a_faulty_source_is_on_hold_until_it_is_sound(staging: Warehouse) -> Non
         "phone": {holding.STAGED},
     }
     assert lines[0] == (
-        "shop is on hold: stg_shop__orders.amount_total: invalid input syntax for type numeric. "
+        "shop is on hold: stg_shop__orders.amount_total: invalid input syntax for type numeric: …. "
         "Fix it at the source, or in dbt_project/models/staging/shop."
     )
     sound_again = {**tables, "shop": ()}
     hold_faulty(staging, sound_again, {}, "r2", lines.append)
     assert holding.causes(staging) == {"erp": {holding.EXTRACTION}}
     holding.release(staging, "erp", holding.EXTRACTION)
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ('invalid input syntax for type date: "Иванов"\nLINE 1: …', "invalid input syntax for type date"),
-        ('value "99999999999" is out of range for type integer', "a value is out of range for type integer"),
-        ('date/time field value out of range: "31.31.2026"', "date/time field value out of range"),
-        ('column "mail" does not exist', 'column "mail" does not exist'),
-    ],
-)
-def test_what_postgresql_quotes_of_a_row_is_left_out(said: str, kept: str) -> None:
-    assert without_values(said) == kept

@@ -474,7 +474,7 @@ def test_a_disk_without_room_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
 
-    with pytest.raises(WarehouseError, match="no space left on the disk"):
+    with pytest.raises(WarehouseError, match="testshop: No space left on the disk below C360_HOME"):
         shop.extract()
 
 

@@ -132,6 +132,11 @@ def test_what_cannot_be_read_never_deletes(drop: Drop) -> None:
     assert drop.prices() == [("x", "1", True), ("y", "3", True)]
 
 
+def test_a_file_without_a_header_is_refused_without_its_values(drop: Drop) -> None:
+    drop.put("spend/0904.csv", "Anna,anna,5\n2026-09-04,b,5\n")
+    assert drop.load()["spend"].refused == ["spend/0904.csv: it has no column day, campaign, cost"]
+
+
 def test_rejected_rows_wait_in_quarantine_and_leave_it_once_mended(drop: Drop) -> None:
     drop.put("spend/0902.csv", "day,campaign,cost\n2026-09-02,a\n2026-09-02,b,5\n")
     drop.put("spend/0903.csv", "day;campaign;cost\n2026-09-03;a;1\n")
@@ -200,7 +205,10 @@ def test_a_load_that_fails_leaves_no_rows_on_disk(drop: Drop, monkeypatch: pytes
         assert left_behind(drop.work) != []
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(WarehouseError, match="no space left"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(WarehouseError, match="testdrop: No space left on the disk below"),
+    ):
         patch.setattr(Pipeline, "load", fail)
         drop.load()
     assert left_behind(drop.work) == []

@@ -106,6 +106,25 @@ def test_a_warehouse_from_before_migrations_is_adopted_with_its_rows(without_tab
         assert dict(marks.tuples().all()) == {"m": None, "odoo/t": ["1", "2"]}
 
 
+def test_quarantines_of_an_older_version_take_keys_of_any_length(clean_warehouse: Warehouse) -> None:
+    run(
+        clean_warehouse,
+        """create table quarantine."it's" (row_key text, row jsonb);
+        create index "it's_row_key_idx" on quarantine."it's" (row_key);
+        create index "it's_other_idx" on quarantine."it's" (row)""",
+    )
+    (ours,) = [migration for migration in migrations.load() if migration.name == "quarantine_row_keys"]
+    run(clean_warehouse, ours.sql)
+    with clean_warehouse.begin() as connection:
+        kinds = connection.execute(
+            sa.text(
+                "select indexname, indexdef like '%USING hash%' from pg_indexes where schemaname = 'quarantine' "
+                "order by 1"
+            )
+        ).all()
+    assert [tuple(kind) for kind in kinds] == [("it's_other_idx", False), ("it's_row_key_idx", True)]
+
+
 def test_a_migration_names_the_session_that_it_waits_for_and_leaves_nothing(
     clean_warehouse: Warehouse,
 ) -> None:
