@@ -165,7 +165,8 @@ def _beyond_windows(
     unread: dict[str, set[tuple]] = {table.name: set() for table in source.tables}
     for table in source.tables:
         load = loads[table.name]
-        held = load.rows_unfit + keys.count_held(source, table, warehouse)
+        since = None if load.is_absent else keys.oldest(table, reflected, connection)
+        held = load.rows_unfit + keys.count_held(source, table, warehouse, since)
         if load.rows_at_source > held and table.name in reflected.digested:
             distinct = keys.count_distinct(table, reflected, connection)
             load.rows_repeated, load.rows_at_source = load.rows_at_source - distinct, distinct

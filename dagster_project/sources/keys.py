@@ -5,6 +5,7 @@ Belongs here: what keys alone answer, those of a source's table against those of
 values, and which windows are read (window.py).
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from dagster_project.errors import SourceError
 from dagster_project.sources import keyed_rejects
 from dagster_project.sources.declaration import Source, Table
 from dagster_project.sources.reflect import Reflected
-from dagster_project.sources.window import Window
+from dagster_project.sources.window import NO_TIME, Window
 from dagster_project.warehouse import Warehouse, schema
 
 CHUNK_ROWS = 100_000
@@ -189,19 +190,40 @@ def referring_to_gone(source: Source, table: Table, warehouse: Warehouse) -> lis
     return found
 
 
-def count_held(source: Source, table: Table, warehouse: Warehouse) -> int:
-    """How many rows raw and its gate's quarantine hold together, tombstones apart."""
+def oldest(table: Table, reflected: Reflected, connection: sa.Connection) -> Any:
+    """The least watermark in a table whose rows stay here when they leave the source; None where there is none."""
+    if table.deletes != "kept" or not table.watermark:
+        return None
+    column = reflected[table.name].c[table.watermark]
+    is_time = isinstance(column.type, sa.Date | sa.DateTime)
+    return connection.scalar(
+        sa.select(sa.func.min(column)).where(column >= NO_TIME if is_time else sa.true())
+    )
+
+
+def count_held(source: Source, table: Table, warehouse: Warehouse, since: Any = None) -> int:
+    """How many rows raw and its gate's quarantine hold together, tombstones apart.
+
+    since: only those with no older watermark; older ones have left the source, where logs are rotated.
+    """
     loaded = f'{schema.raw_schema(source.name)}."{table.name}"'
     held = f'{schema.QUARANTINE}."{schema.quarantine_table(source.name, table.name)}"'
+    recent = (
+        "" if since is None else f' and (r."{table.watermark}" >= :since or r."{table.watermark}" is null)'
+    )
+    is_time = isinstance(since, dt.date)
+    recent_there = f" and coalesce(q.row ->> '{table.watermark}' >= :since, true)" if is_time else ""
     with warehouse.begin() as connection:
-        count = connection.scalar(sa.text(f"select count(*) from {loaded} where _deleted_at is null")) or 0
+        live = sa.text(f"select count(*) from {loaded} r where r._deleted_at is null{recent}")
+        count = connection.scalar(live, {} if since is None else {"since": since}) or 0
         if connection.scalar(sa.text("select to_regclass(:held)"), {"held": held}):
             count += (
                 connection.scalar(
                     sa.text(
                         f"select count(*) from {held} q where not exists "
-                        f"(select from {loaded} r where {schema.row_key(table.key, 'r')} = q.row_key)"
-                    )
+                        f"(select from {loaded} r where {schema.row_key(table.key, 'r')} = q.row_key){recent_there}"
+                    ),
+                    {"since": since.isoformat()} if is_time else {},
                 )
                 or 0
             )

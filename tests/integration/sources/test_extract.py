@@ -147,6 +147,16 @@ def test_rows_of_a_rotated_log_stay(shop: Shop) -> None:
     assert shop.raw("select count(*), count(_deleted_at) from raw_testshop.calls") == [(50, 0)]
 
 
+def test_a_late_row_of_a_rotated_log_is_found(shop: Shop) -> None:
+    """Raw has more rows than the source: what the log had before it was rotated does not count."""
+    shop.extract()
+    shop.run("delete from calls where ended_at < (select max(ended_at) - interval '10 hours' from calls)")
+    shop.extract()
+    shop.run("insert into calls select 'late', 0, max(ended_at) - interval '9 hours' from calls")
+    shop.extract()
+    assert shop.raw("select count(*), count(_deleted_at) from raw_testshop.calls") == [(51, 0)]
+
+
 def test_a_row_from_the_future_does_not_hide_the_ones_after_it(shop: Shop) -> None:
     shop.run("insert into orders values (101, 1, '9999-12-31', 'x', '9999-12-31')")
     shop.run("insert into orders values (102, 1, '0001-01-01', 'x', '0001-01-01')")
